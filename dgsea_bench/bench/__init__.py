@@ -1,0 +1,1 @@
+"""Measuring: scenarios become cases, cases become rows."""

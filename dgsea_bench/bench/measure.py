@@ -1,0 +1,194 @@
+"""One case measured: values and gradient against the truth, then time and peak memory."""
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from dgsea_bench.backends import Backend, Ranking
+from dgsea_bench.backends.dense import sigmoid_sum
+from dgsea_bench.bench.memory import peak_memory
+from dgsea_bench.bench.metrics import SAMPLED_GENES, agreement_metrics, gradient_metrics, value_metrics
+from dgsea_bench.bench.reference import Reference, too_large, upstream, value_and_gradient
+from dgsea_bench.bench.scenario import Case, MeasureSettings, case_backend
+from dgsea_bench.core.gene_sets import GeneSets
+from dgsea_bench.data.problem import Problem
+from dgsea_bench.data.sources import SyntheticSource
+
+CURVE_POINTS = 500
+
+
+def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, Any]:
+    """Measure a case in this process: ``status``, ``reason``, ``metrics``, ``problem`` (facts), ``without_truth``.
+
+    What has many values goes into `details` as parquet: sets, timings, curves.
+    """
+    backend = case_backend(case)
+    reason = backend.unavailable(case.device)
+    if reason:
+        return {"status": "skipped", "reason": reason}
+    problem = case.source.load()
+    scores = problem.scores.to(case.device, getattr(torch, case.dtype))
+    gene_sets = problem.gene_sets.to(case.device)
+    _warm_up(backend, case)
+
+    metrics, value, ranking = _accuracy_and_memory(backend, case, scores, gene_sets, reference)
+    _write(details / "sets.parquet", _per_set(problem, value, reference))
+    _write(details / "curves.parquet", _curve(backend, ranking, gene_sets, reference))
+    timings = _timings(backend, case, scores, gene_sets)
+    _write(details / "timings.parquet", timings)
+    for phase, seconds in timings.groupby("phase")["seconds"]:
+        first, median, third = np.quantile(seconds, [0.25, 0.5, 0.75])
+        metrics |= {f"{phase}_seconds": median, f"{phase}_seconds_q1": first, f"{phase}_seconds_q3": third}
+    without_truth = too_large(case, problem) if backend.target == "dgsea" else None
+    return {
+        "status": "done",
+        "metrics": {key: float(number) for key, number in metrics.items()},
+        "problem": _facts(problem),
+        "without_truth": without_truth,
+    }
+
+
+def _accuracy_and_memory(
+    backend: Backend, case: Case, scores: torch.Tensor, gene_sets: GeneSets, reference: Reference
+) -> tuple[dict[str, float], np.ndarray, Ranking]:
+    """The first full-size calls: nothing is timed before their results have been compared with the truth."""
+    metrics: dict[str, float] = {}
+    with peak_memory(case.device) as forward, torch.no_grad():
+        ranking = backend.rank(scores, case.params)
+        result = backend.enrichment_score(ranking, gene_sets)
+    metrics["forward_peak_mib"] = forward.mib
+    value = result.double().cpu().numpy()
+    if not np.isfinite(value).all():
+        raise RuntimeError(f"{case.label} returned scores that are not finite")
+    truth = reference.classical if backend.target == "gsea" else reference.value
+    if truth is not None:
+        metrics |= value_metrics(value, truth)
+    metrics |= agreement_metrics(value, reference.classical)
+    if backend.target == "dgsea":
+        metrics["rank_error"] = _rank_error(scores, ranking)
+    if backend.differentiable:
+        with peak_memory(case.device) as step:
+            _, gradient, _ = value_and_gradient(backend, scores, gene_sets, case.params)
+        metrics["step_peak_mib"] = step.mib
+        if reference.gradient is not None:
+            metrics |= gradient_metrics(gradient, reference.gradient)
+    return metrics, value, ranking
+
+
+def _rank_error(scores: torch.Tensor, ranking: Ranking) -> float:
+    """Largest abs(rank - exact rank), in positions, over genes sampled evenly: affordable at any number of genes."""
+    profiles, genes = scores.shape
+    chosen = torch.linspace(0, genes - 1, min(SAMPLED_GENES, genes), device=scores.device).long()
+    values = scores.double()
+    above = sigmoid_sum(torch.ones_like(values)[:, None], values, values[:, chosen], ranking.params.tau_rank)
+    return float((ranking.ranks[:, chosen] - (0.5 + above[:, 0])).abs().max())
+
+
+def _timings(backend: Backend, case: Case, scores: torch.Tensor, gene_sets: GeneSets) -> pd.DataFrame:
+    """Raw seconds of each repeat: forward without gradient; and forward + backward (step), backward alone."""
+
+    def clock() -> float:
+        if torch.device(case.device).type == "cuda":
+            torch.cuda.synchronize(case.device)
+        return perf_counter()
+
+    def forward() -> dict[str, float]:
+        start = clock()
+        with torch.no_grad():
+            backend.enrichment_score(backend.rank(scores, case.params), gene_sets)
+        return {"forward": clock() - start}
+
+    def step() -> dict[str, float]:
+        leaf = scores.detach().clone().requires_grad_()
+        start = clock()
+        value = backend.enrichment_score(backend.rank(leaf, case.params), gene_sets)
+        between = clock()
+        value.backward(weights)
+        end = clock()
+        return {"step": end - start, "backward": end - between}
+
+    rows = _repeat(forward, case.measure)
+    if backend.differentiable:
+        weights = upstream(scores.new_empty(len(scores), len(gene_sets)))
+        rows += _repeat(step, case.measure)
+    return pd.DataFrame(rows, columns=["repeat", "phase", "seconds"])
+
+
+def _repeat(call: Callable[[], dict[str, float]], settings: MeasureSettings) -> list[tuple[int, str, float]]:
+    """One warm-up that is not kept, then at least `repeats` calls and `min_seconds` in all."""
+    call()
+    gc.collect()
+    rows: list[tuple[int, str, float]] = []
+    repeat, total = 0, 0.0
+    while repeat < settings.repeats or total < settings.min_seconds:
+        seconds = call()
+        rows += [(repeat, phase, value) for phase, value in seconds.items()]
+        total += max(seconds.values())
+        repeat += 1
+    return rows
+
+
+def _warm_up(backend: Backend, case: Case) -> None:
+    """Compile, load libraries and start threads on a tiny problem, so that none of it counts as time or memory."""
+    tiny = SyntheticSource(genes=40, sets=3, set_size=5, profiles=2).load()
+    scores = tiny.scores.to(case.device, getattr(torch, case.dtype)).requires_grad_(backend.differentiable)
+    value = backend.enrichment_score(backend.rank(scores, case.params), tiny.gene_sets.to(case.device))
+    if backend.differentiable:
+        value.sum().backward()
+
+
+def _per_set(problem: Problem, value: np.ndarray, reference: Reference) -> pd.DataFrame:
+    """A row per profile and set."""
+    profiles, sets = value.shape
+    names = np.asarray(problem.gene_sets.names)
+    return pd.DataFrame(
+        {
+            "profile": np.repeat(np.arange(profiles), sets),
+            "gene_set": np.tile(names, profiles),
+            "size": np.tile(problem.gene_sets.sizes.numpy(), profiles),
+            "planted": np.tile(np.isin(names, problem.planted), profiles),
+            "value": value.ravel(),
+            "truth": np.nan if reference.value is None else reference.value.ravel(),
+            "classical": reference.classical.ravel(),
+        }
+    )
+
+
+def _curve(backend: Backend, ranking: Ranking, gene_sets: GeneSets, reference: Reference) -> pd.DataFrame:
+    """The running sum of the set with the largest classical ES of the first profile, thinned for drawing."""
+    chosen = int(np.abs(reference.classical[0]).argmax())
+    first = ranking.select(slice(0, 1))
+    with torch.no_grad():
+        curve = backend.running_sum(first, gene_sets.subset(chosen, chosen + 1))[0, 0].double().cpu()
+        positions = backend.positions(first)[0].cpu()
+    kept = torch.linspace(0, len(curve) - 1, min(CURVE_POINTS, len(curve))).long()
+    columns = {"position": positions[kept].numpy(), "running_sum": curve[kept].numpy()}
+    return pd.DataFrame({"gene_set": gene_sets.names[chosen], "profile": 0, **columns})
+
+
+def _facts(problem: Problem) -> dict[str, Any]:
+    """What was measured on: sizes, ties, and sets that were left out."""
+    profiles, genes = problem.scores.shape
+    sizes = problem.gene_sets.sizes
+    return {
+        "genes": genes,
+        "profiles": profiles,
+        "sets": len(problem.gene_sets),
+        "smallest_set": int(sizes.min()),
+        "largest_set": int(sizes.max()),
+        "tied_share": problem.tied_share,
+        "dropped": problem.gene_sets.dropped_by_reason,
+    }
+
+
+def _write(path: Path, frame: pd.DataFrame) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    frame.to_parquet(partial, index=False)
+    partial.replace(path)

@@ -1,0 +1,80 @@
+"""References: the true scores and gradient of a problem, computed once and shared by the cases that need them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dgsea_bench.backends import Backend, Exact, Hard, Ranking
+from dgsea_bench.bench.scenario import Case
+from dgsea_bench.core.gene_sets import GeneSets
+from dgsea_bench.core.params import EnrichmentParams
+from dgsea_bench.data.problem import Problem
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The truth about a problem.
+
+    Attributes:
+        value, gradient: (B, P) dES and (B, G) gradient of Σ u·dES, by `exact` in float64; None where the problem is
+            larger than its scenario allows.
+        classical: (B, P) ES from the classical running sum written out.
+    """
+
+    value: np.ndarray | None
+    gradient: np.ndarray | None
+    classical: np.ndarray
+
+    def save(self, path: Path) -> None:
+        """Write an .npz without pickles, renamed into place when complete."""
+        arrays = {key: value for key, value in vars(self).items() if value is not None}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Reference":
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as arrays:
+            return cls(arrays.get("value"), arrays.get("gradient"), arrays["classical"])
+
+
+def compute_reference(case: Case) -> Reference:
+    """The truth for a case, from scores as the case sees them (rounded to its dtype)."""
+    problem = case.source.load()
+    scores = problem.scores.to(getattr(torch, case.dtype)).double()
+    hard = Hard()
+    # The derived path, running sum and extremum, not the shortcut over hits that is being measured.
+    classical = Backend.enrichment_score(hard, hard.rank(scores, case.params), problem.gene_sets).numpy()
+    if too_large(case, problem):
+        return Reference(None, None, classical)
+    value, gradient, _ = value_and_gradient(Exact(), scores, problem.gene_sets, case.params)
+    return Reference(value, gradient, classical)
+
+
+def too_large(case: Case, problem: Problem) -> str | None:
+    """Why there is no truth for this problem, if there is none."""
+    genes, most = problem.scores.shape[1], case.measure.reference_max_genes
+    return f"the scenario computes no truth beyond {most:,} genes (here {genes:,})" if genes > most else None
+
+
+def value_and_gradient(
+    backend: Backend, scores: torch.Tensor, gene_sets: GeneSets, params: EnrichmentParams
+) -> tuple[np.ndarray, np.ndarray, Ranking]:
+    """Scores (B, P), the gradient (B, G) of Σ u·dES with fixed random u, and the ranking."""
+    leaf = scores.detach().clone().requires_grad_()
+    ranking = backend.rank(leaf, params)
+    value = backend.enrichment_score(ranking, gene_sets)
+    value.backward(upstream(value))
+    assert leaf.grad is not None  # noqa: S101 (for the type checker)
+    return value.detach().double().cpu().numpy(), leaf.grad.double().cpu().numpy(), ranking
+
+
+def upstream(value: torch.Tensor) -> torch.Tensor:
+    """The fixed random weights u (B, P), standard normal, by which gradients are compared."""
+    weights = np.random.default_rng(712610).standard_normal(tuple(value.shape))
+    return torch.from_numpy(weights).to(value)

@@ -1,0 +1,168 @@
+"""Rows, and the directory of a run: rows as JSON Lines, details and references as files, a parquet export."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dgsea_bench.backends import backends
+from dgsea_bench.bench.scenario import Case
+from dgsea_bench.core.errors import InputError
+
+SCHEMA_VERSION = 1
+MEASUREMENT_VERSION = 1
+"""Raised when what is measured, or how, changes, so that older rows are not taken for newer ones."""
+
+
+class Row(BaseModel):
+    """The result of one case.
+
+    Attributes:
+        case: the case as JSON. label: backend with knobs. cost, target: what its backend declares.
+        problem: facts of what was measured on. without_truth: why there are no errors, where there are none.
+        status, reason: ``done``; ``skipped`` or ``failed`` with the reason.
+        metrics: numbers named in `dgsea_bench.bench.metrics.METRICS`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    measurement_version: int = MEASUREMENT_VERSION
+    case_id: str
+    scenario: str
+    task: str
+    label: str
+    cost: str
+    target: str
+    case: dict[str, Any]
+    problem: dict[str, Any] = {}
+    status: Literal["done", "skipped", "failed"]
+    reason: str | None = None
+    without_truth: str | None = None
+    metrics: dict[str, float] = {}
+    environment_id: str
+
+    @classmethod
+    def of_case(cls, case: Case, outcome: dict[str, Any], scenario: str, environment_id: str) -> "Row":
+        """The row of a case from what its measurement returned."""
+        kind = backends()[case.backend]
+        return cls(
+            case_id=case.case_id,
+            scenario=scenario,
+            task=case.task,
+            label=case.label,
+            cost=kind.cost,
+            target=kind.target,
+            case=case.model_dump(mode="json"),
+            environment_id=environment_id,
+            **outcome,
+        )
+
+
+class RunDirectory:
+    """Where a sweep keeps what it measured."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def rows_file(self) -> Path:
+        """One JSON object a line, flushed to disk as each case finishes."""
+        return self.path / "rows.jsonl"
+
+    def reference(self, case: Case) -> Path:
+        """The file with the truth of a case's problem."""
+        return self.path / "references" / f"{case.reference_id}.npz"
+
+    def details(self, case: Case) -> Path:
+        """The folder of what has many values for a case."""
+        return self.path / "details" / case.case_id
+
+    def prepare(self, *, fresh: bool) -> None:
+        """Make the directory; `fresh` removes what an earlier sweep left in it.
+
+        Raises:
+            InputError: it cannot be made or written, or holds rows of another schema version.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if fresh:
+                for folder in ("details", "references"):
+                    shutil.rmtree(self.path / folder, ignore_errors=True)
+                self.rows_file.unlink(missing_ok=True)
+                (self.path / "environment.json").unlink(missing_ok=True)
+            self._drop_torn_line()
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot write there: {error.strerror}") from None
+        self.rows()
+
+    def rows(self) -> list[Row]:
+        """All rows so far; none if there is no file.
+
+        Raises:
+            InputError: a line that is not a row of this schema version, with its number.
+        """
+        if not self.rows_file.is_file():
+            return []
+        rows = []
+        for number, line in enumerate(self.rows_file.read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                content = json.loads(line)
+                if content.get("schema_version") != SCHEMA_VERSION:
+                    raise InputError(
+                        f"{self.rows_file}:{number}: schema version {content.get('schema_version')!r}, this program "
+                        f"writes {SCHEMA_VERSION}; choose another --out, or --fresh to measure anew"
+                    )
+                rows.append(Row.model_validate(content))
+            except (json.JSONDecodeError, AttributeError, ValidationError) as error:
+                problem = str(error).splitlines()[0]
+                raise InputError(f"{self.rows_file}:{number}: is not a row of results: {problem}") from None
+        return rows
+
+    def latest_rows(self) -> list[Row]:
+        """The last row of each case, in the order in which cases first appeared."""
+        return list({row.case_id: row for row in self.rows()}.values())
+
+    def append(self, row: Row) -> None:
+        """Add a row and flush it to disk."""
+        with self.rows_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row.model_dump(mode="json"), allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def record_environment(self, environment_id: str, environment: dict[str, Any]) -> None:
+        """Add the environment to environment.json, which holds all under which rows were measured."""
+        self._replace("environment.json", {**self.environments(), environment_id: environment})
+
+    def environments(self) -> dict[str, Any]:
+        """environment_id -> description."""
+        file = self.path / "environment.json"
+        known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        return known
+
+    def export(self) -> pd.DataFrame:
+        """Write rows.parquet: a row per case, nested fields as columns ``case.source.genes``; and return it."""
+        frame = pd.json_normalize([row.model_dump(mode="json") for row in self.latest_rows()])
+        mixed = [name for name in frame.columns if frame[name].map(type).nunique() > 1 and frame[name].dtype == object]
+        frame[mixed] = frame[mixed].map(lambda value: value if value is None else str(value))
+        partial = self.path / "rows.partial"
+        frame.to_parquet(partial, index=False)
+        partial.replace(self.path / "rows.parquet")
+        return frame
+
+    def _replace(self, name: str, content: dict[str, Any]) -> None:
+        partial = self.path / f"{name}.partial"
+        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        partial.replace(self.path / name)
+
+    def _drop_torn_line(self) -> None:
+        """A crash may leave half a line at the end; that case is measured again."""
+        if self.rows_file.is_file():
+            content = self.rows_file.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            if whole != content:
+                self.rows_file.write_bytes(whole)

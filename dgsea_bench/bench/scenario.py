@@ -1,0 +1,262 @@
+"""Scenario files (TOML) and the cases that they expand to."""
+
+import hashlib
+import itertools
+import json
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from dgsea_bench.backends import Backend, get_backend
+from dgsea_bench.core.errors import InputError, did_you_mean
+from dgsea_bench.core.params import EnrichmentParams
+from dgsea_bench.data.sources import RankingSource, Source, SyntheticSource
+
+Knob = bool | int | float | str
+BUILT_IN = [Path(__file__).parents[1] / "scenarios", Path(__file__).parents[2] / "scenarios"]
+"""Where scenario files travel: inside an installed wheel, or beside the package in a clone."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MeasureSettings(_Model):
+    """How carefully to measure; not part of a case's identity.
+
+    Attributes:
+        repeats: timed calls, at least; they go on until `min_seconds` have been timed.
+        reference_max_genes: no truth is computed for more genes (its cost grows with their square).
+        time_limit: seconds that one case may take in all before it is stopped.
+    """
+
+    repeats: int = Field(5, ge=5)
+    min_seconds: float = Field(0.5, ge=0)
+    reference_max_genes: int = Field(20_000, ge=2)
+    time_limit: float = Field(900.0, gt=0)
+
+
+class Case(_Model):
+    """One point of a scenario: a problem, parameters, a backend with its knobs, and where it runs. It is JSON."""
+
+    task: Literal["enrichment"] = "enrichment"
+    source: Source
+    params: EnrichmentParams
+    backend: str
+    options: dict[str, Knob] = {}
+    dtype: Literal["float32", "float64"] = "float64"
+    device: str = "cpu"
+    threads: int = Field(1, ge=1)
+    measure: MeasureSettings = MeasureSettings()
+    skip: str | None = None
+    """Why the scenario leaves this case out, such as a backend limited to fewer genes."""
+
+    @property
+    def label(self) -> str:
+        """The backend with its knobs as users write it: ``nyswin[anchors=128]``."""
+        knobs = ",".join(f"{key}={value}" for key, value in self.options.items())
+        return f"{self.backend}[{knobs}]" if knobs else self.backend
+
+    @cached_property
+    def case_id(self) -> str:
+        """The first 16 hex digits of the sha256 of the case in canonical form with the hashes of its inputs."""
+        return _digest(self.model_dump(mode="json", exclude={"measure", "skip"}), self.source)
+
+    @cached_property
+    def reference_id(self) -> str:
+        """The same of all that the truth depends on: problem, parameters, dtype of the scores, largest size."""
+        parts = {"source": True, "params": True, "dtype": True, "measure": {"reference_max_genes"}}
+        return _digest(self.model_dump(mode="json", include=parts), self.source)
+
+
+def _digest(content: dict[str, Any], source: SyntheticSource | RankingSource) -> str:
+    hashes = source.input_hashes()
+    canonical = json.dumps(_replace(content, hashes), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _replace(content: Any, hashes: dict[str, str]) -> Any:
+    """Files count by what is in them, not by where they lie."""
+    if isinstance(content, dict):
+        return {key: _replace(value, hashes) for key, value in content.items()}
+    return hashes.get(content, content) if isinstance(content, str) else content
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+class BackendEntry(_Model):
+    """A backend of a scenario; keys beside these are its knobs. A list crosses its values."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+    max_genes: int | None = None
+
+    def variants(self) -> Iterator[tuple[str, dict[str, Knob]]]:
+        """(name, options) for each combination of knobs, checked against the backend."""
+        knobs = {key: _as_list(value) for key, value in (self.model_extra or {}).items()}
+        for values in itertools.product(*knobs.values()):  # type: ignore[arg-type]
+            options = dict(zip(knobs, values))
+            get_backend(self.name, **options)
+            yield self.name, options
+
+
+PARAMETERS = [item.name for item in fields(EnrichmentParams)]
+PLACES = ["dtype", "device", "threads"]
+SOURCES: dict[str, type[SyntheticSource] | type[RankingSource]] = {
+    "synthetic": SyntheticSource,
+    "ranking": RankingSource,
+}
+AXES = {kind: [*(set(model.model_fields) - {"kind"}), *PARAMETERS, *PLACES] for kind, model in SOURCES.items()}
+
+
+class Scenario(_Model):
+    """What a scenario file says.
+
+    Attributes:
+        axes: values shared by all grids; a list is an axis.
+        grids: each names its source and crosses its axes, which come before the shared ones, with the backends.
+    """
+
+    name: str
+    summary: str
+    axes: dict[str, Any] = {}
+    grids: list[dict[str, Any]] = Field(min_length=1)
+    backends: list[BackendEntry] = Field(min_length=1)
+    measure: MeasureSettings = MeasureSettings()
+
+    def with_backends(self, names: list[str]) -> Self:
+        """The same with these backends only; one that the scenario does not list comes with its defaults."""
+        chosen = []
+        for name in names:
+            get_backend(name)
+            entries = [entry for entry in self.backends if entry.name == name]
+            chosen += entries or [BackendEntry(name=name)]
+        return self.model_copy(update={"backends": chosen})
+
+    def with_ranking(self, ranking: str, gene_sets: str, duplicates: str) -> Self:
+        """The same measured on a ranking and gene sets of the user's."""
+        files = {"source": "ranking", "ranking": ranking, "gene_sets": gene_sets, "duplicates": duplicates}
+        grids = [{**grid, **files} for grid in self.grids if grid.get("source") == "ranking"]
+        if not grids:
+            raise InputError(f"scenario {self.name!r} has no ranking to replace; use real-ranking")
+        return self.model_copy(update={"grids": grids})
+
+    def cases(self) -> list[Case]:
+        """All points of all grids, without repetition.
+
+        Raises:
+            InputError: an unknown axis or option, or a value that makes no sense, with the grid's number.
+        """
+        found: dict[str, Case] = {}
+        for number, grid in enumerate(self.grids, start=1):
+            where = f"scenario {self.name!r}, grid {number}"
+            for case in self._expand(grid, where):
+                found.setdefault(case.case_id, case)
+        return list(found.values())
+
+    def _expand(self, grid: dict[str, Any], where: str) -> Iterator[Case]:
+        kind = grid.get("source")
+        if kind not in SOURCES:
+            raise InputError(f"{where}: source is {kind!r}; known: {', '.join(SOURCES)}{did_you_mean(str(kind), SOURCES)}")
+        axes = {**self.axes, **{key: value for key, value in grid.items() if key != "source"}}
+        for axis in axes:
+            if axis not in AXES[kind]:
+                known = [*AXES[kind], "source"]
+                raise InputError(f"{where}: unknown key {axis!r} for source {kind!r}{did_you_mean(axis, known)}")
+        values = [_as_list(value) for value in axes.values()]
+        for point in itertools.product(*values):  # type: ignore[arg-type]
+            chosen = dict(zip(axes, point))
+            yield from self._with_each_backend(chosen, kind, where)
+
+    def _with_each_backend(self, chosen: dict[str, Any], kind: str, where: str) -> Iterator[Case]:
+        source = {"kind": kind, **{key: chosen[key] for key in SOURCES[kind].model_fields if key in chosen}}
+        places = {key: chosen[key] for key in PLACES if key in chosen}
+        params = {key: chosen[key] for key in PARAMETERS if key in chosen}
+        for entry in self.backends:
+            over = entry.max_genes is not None and chosen.get("genes", 0) > entry.max_genes
+            skip = f"the scenario limits {entry.name} to {entry.max_genes:,} genes" if over else None
+            for name, options in entry.variants():
+                with _plain_errors(where):
+                    yield Case.model_validate(
+                        {
+                            "source": source,
+                            "params": params,
+                            "backend": name,
+                            "options": options,
+                            "measure": self.measure,
+                            "skip": skip,
+                            **places,
+                        }
+                    )
+
+
+class _plain_errors:  # noqa: N801 (a context manager reads as a verb)
+    """Turns pydantic's errors into one line each that names the file, the key and the nearest known key."""
+
+    def __init__(self, where: str, known: list[str] | None = None) -> None:
+        self.where, self.known = where, known
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ValidationError):
+            raise InputError("; ".join(f"{self.where}: {self._line(item)}" for item in error.errors())) from None
+
+    def _line(self, item: Any) -> str:
+        place = ".".join(str(part) for part in item["loc"] if part not in ("synthetic", "ranking"))
+        if item["type"] == "extra_forbidden":
+            return f"unknown key {place!r}{did_you_mean(str(item['loc'][-1]), self.known or [])}"
+        message = item["msg"].removeprefix("Value error, ")
+        return f"{place}: {message} (found {item['input']!r})" if place else message
+
+
+def read_scenario(name_or_path: str | Path) -> Scenario:
+    """The scenario of that file, or the built-in one of that name.
+
+    Raises:
+        InputError: no such scenario, TOML that cannot be read, or an unknown key.
+    """
+    path = _find(name_or_path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not valid TOML: {error}") from None
+    for key, model in (("measure", MeasureSettings), (None, Scenario)):
+        part = content if key is None else content.get(key, {})
+        where = str(path) if key is None else f"{path}, [{key}]"
+        with _plain_errors(where, list(model.model_fields)):
+            checked = TypeAdapter(model).validate_python(part)
+    assert isinstance(checked, Scenario)  # noqa: S101 (for the type checker)
+    return checked
+
+
+def built_in_scenarios() -> dict[str, Path]:
+    """Name -> file of the scenarios that come with the package."""
+    return {path.stem: path for folder in BUILT_IN if folder.is_dir() for path in sorted(folder.glob("*.toml"))}
+
+
+def _find(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise InputError(f"{path}: no such scenario file")
+        return path
+    known = built_in_scenarios()
+    if str(name_or_path) not in known:
+        hint = did_you_mean(str(name_or_path), known)
+        raise InputError(f"unknown scenario {str(name_or_path)!r}; known: {', '.join(known)}, or a .toml file{hint}")
+    return known[str(name_or_path)]
+
+
+def case_backend(case: Case) -> Backend:
+    """The backend of a case with its knobs."""
+    return get_backend(case.backend, **case.options)

@@ -1,0 +1,120 @@
+"""The sources that scenarios name, each of which becomes a `Problem`."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from dgsea_bench.core.errors import InputError, did_you_mean
+from dgsea_bench.core.gene_sets import GeneSets
+from dgsea_bench.data.formats import Duplicates, read_gmt, read_ranking
+from dgsea_bench.data.problem import Problem
+from dgsea_bench.data.synthetic import GENERATORS, Layout, generate
+
+DATA_VARIABLE = "DGSEA_BENCH_DATA"
+"""Environment variable that names the folder with data files."""
+
+
+class _Source(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SyntheticSource(_Source):
+    """A generator and its sizes; `set_size` is a number or a range such as ``"15-200"``, from which sizes are drawn."""
+
+    kind: Literal["synthetic"] = "synthetic"
+    generator: str = "planted"
+    genes: int = Field(978, ge=3)
+    sets: int = Field(50, ge=1)
+    set_size: int | str = 30
+    profiles: int = Field(1, ge=1)
+    planted_share: float = Field(0.2, ge=0, le=1)
+    seed: int = Field(0, ge=0)
+
+    @field_validator("generator")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in GENERATORS:
+            known = ", ".join(GENERATORS)
+            raise ValueError(f"unknown generator {name!r}; known: {known}{did_you_mean(name, GENERATORS)}")
+        return name
+
+    @field_validator("set_size")
+    @classmethod
+    def _readable(cls, size: int | str) -> int | str:
+        _size_range(size)
+        return size
+
+    @model_validator(mode="after")
+    def _sets_fit(self) -> Self:
+        largest = _size_range(self.set_size)[1]
+        if largest >= self.genes:
+            raise ValueError(f"a set of {largest} genes does not fit into a ranking of {self.genes}")
+        return self
+
+    def load(self) -> Problem:
+        """Generate the problem."""
+        low, high = _size_range(self.set_size)
+        sizes = np.random.default_rng([self.seed, 1]).integers(low, high + 1, self.sets)
+        planted = max(1, round(self.planted_share * self.sets)) if self.planted_share > 0 else 0
+        layout = Layout(self.profiles, self.genes, tuple(sizes.tolist()), planted)
+        return generate(self.generator, layout, self.seed)
+
+    def input_hashes(self) -> dict[str, str]:
+        """No files are read."""
+        return {}
+
+
+class RankingSource(_Source):
+    """A ranked list (.rnk) and gene sets (.gmt); sets outside `min_size` .. `max_size` after matching are dropped."""
+
+    kind: Literal["ranking"] = "ranking"
+    ranking: str
+    gene_sets: str
+    min_size: int = Field(15, ge=1)
+    max_size: int | None = Field(500, ge=1)
+    duplicates: Duplicates = "error"
+
+    def load(self) -> Problem:
+        """Read and match the files.
+
+        Raises:
+            InputError: a file that is missing or malformed, or no set that can be used.
+        """
+        scores = read_ranking(locate(self.ranking), duplicates=self.duplicates)
+        sets = read_gmt(locate(self.gene_sets))
+        gene_sets = GeneSets.from_dict(sets, tuple(scores.index), min_size=self.min_size, max_size=self.max_size)
+        return Problem(torch.from_numpy(scores.to_numpy(copy=True))[None], gene_sets)
+
+    def input_hashes(self) -> dict[str, str]:
+        """sha256 of each file."""
+        return {path: hashlib.sha256(locate(path).read_bytes()).hexdigest() for path in (self.ranking, self.gene_sets)}
+
+
+Source = Annotated[SyntheticSource | RankingSource, Field(discriminator="kind")]
+
+
+def locate(path: str) -> Path:
+    """The file itself, or the file of that name in the folder that DGSEA_BENCH_DATA names.
+
+    Raises:
+        InputError: it is in neither place.
+    """
+    folder = os.environ.get(DATA_VARIABLE)
+    candidates = [Path(path), *([Path(folder) / path] if folder else [])]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    advice = f"{DATA_VARIABLE} is {folder!r}" if folder else f"set {DATA_VARIABLE} to the folder that holds it"
+    raise InputError(f"{path}: no such file, neither here nor among the data files; {advice}")
+
+
+def _size_range(size: int | str) -> tuple[int, int]:
+    low, _, high = str(size).partition("-")
+    if low.isdigit() and (high or low).isdigit() and 1 <= int(low) <= int(high or low):
+        return int(low), int(high or low)
+    raise ValueError(f'set_size is {size!r}; it must be a number from 1, or a range such as "15-200"')
