@@ -3,20 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numba
-import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
 from dgsea_bench.backends.base import Backend, Ranking, Tolerance
+from dgsea_bench.backends.hard_kernel import SAME_MAGNITUDE, signed_maxima
 from dgsea_bench.backends.steps import gene_weights, steps
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams
-
-SAME_MAGNITUDE = 1e-12
-"""A maximum and a minimum that differ by less in magnitude are equal but for rounding; the positive one wins."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Hard(Backend):
@@ -61,38 +56,10 @@ class Hard(Backend):
         """The same as `extremum` of `running_sum`, on a CPU from the hits alone."""
         if ranking.scores.device.type != "cpu":
             return super().enrichment_score(ranking, gene_sets)
-        result = _scores_from_hits(
+        result = signed_maxima(
             gene_weights(ranking.scores, ranking.params.exponent).numpy(),
             ranking.ranks.long().numpy() - 1,
             gene_sets.offsets.numpy(),
             gene_sets.indices.numpy(),
         )
         return torch.from_numpy(result).to(ranking.scores.dtype)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _scores_from_hits(
-    weights: np.ndarray, places: np.ndarray, offsets: np.ndarray, indices: np.ndarray
-) -> np.ndarray:  # pragma: no cover (compiled)
-    """(B, P) signed maxima; weights (B, G) are abs(s)^exponent, places (B, G) count from 0."""
-    profiles, genes = weights.shape
-    sets = len(offsets) - 1
-    result = np.empty((profiles, sets))
-    by_place = np.empty(genes)
-    for b in range(profiles):
-        for gene in range(genes):
-            by_place[places[b, gene]] = weights[b, gene]
-        for p in range(sets):
-            hits = np.sort(places[b][indices[offsets[p] : offsets[p + 1]]])
-            total = 0.0
-            for place in hits:
-                total += by_place[place]
-            per_miss = 1.0 / (genes - len(hits))
-            reached = highest = lowest = 0.0
-            for hit, place in enumerate(hits):
-                misses = (place - hit) * per_miss
-                lowest = min(lowest, reached - misses)
-                reached += by_place[place] / total if total > 0 else 1.0 / len(hits)
-                highest = max(highest, reached - misses)
-            result[b, p] = highest if highest >= -lowest - SAME_MAGNITUDE else lowest
-    return result

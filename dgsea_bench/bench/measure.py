@@ -136,11 +136,12 @@ def _repeat(call: Callable[[], dict[str, float]], settings: MeasureSettings) -> 
 
 def _warm_up(backend: Backend, case: Case) -> None:
     """Compile, load libraries and start threads on a tiny problem, so that none of it counts as time or memory."""
-    tiny = SyntheticSource(genes=40, sets=3, set_size=5, profiles=2).load()
-    scores = tiny.scores.to(case.device, getattr(torch, case.dtype)).requires_grad_(backend.differentiable)
-    value = backend.enrichment_score(backend.rank(scores, case.params), tiny.gene_sets.to(case.device))
+    tiny = SyntheticSource(genes=100, sets=10, set_size=5, profiles=2).load()
+    scores, gene_sets = tiny.scores.to(case.device, getattr(torch, case.dtype)), tiny.gene_sets.to(case.device)
     if backend.differentiable:
-        value.sum().backward()
+        value_and_gradient(backend, scores, gene_sets, case.params)
+    else:
+        backend.enrichment_score(backend.rank(scores, case.params), gene_sets)
 
 
 def _per_set(problem: Problem, value: np.ndarray, reference: Reference) -> pd.DataFrame:

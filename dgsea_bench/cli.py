@@ -1,0 +1,283 @@
+"""The command line: sweep, report, check, backends, scenarios."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from dgsea_bench.bench import promises
+from dgsea_bench.backends import backends as known_backends
+from dgsea_bench.bench.results import Row
+from dgsea_bench.bench.scenario import Case, built_in_scenarios, read_scenario
+from dgsea_bench.bench.sweep import Plan, plan_sweep, run_plan
+from dgsea_bench.core.errors import InputError
+from dgsea_bench.report import render_report
+from dgsea_bench.testing import ContractError, check_backend
+
+app = typer.Typer(
+    help="Measure ways of computing differentiable gene set enrichment (dGSEA), and read which one to use.",
+    epilog="Start with: python -m dgsea_bench sweep",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out, err = Console(), Console(stderr=True)
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 something failed, 2 bad usage or input."""
+    try:
+        app()
+    except InputError as error:
+        err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+@app.command()
+def sweep(
+    scenarios: Annotated[
+        list[str] | None, typer.Argument(help="Names of built-in scenarios or .toml files. [default: default]")
+    ] = None,
+    backends: Annotated[str, typer.Option(help="Measure these only, such as exact,nyswin.")] = "",
+    output: Annotated[Path | None, typer.Option("--out", help="Directory of results. [default: reports/NAME]")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cases and write nothing.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure anew what an earlier sweep measured.")] = False,
+    ranking: Annotated[str | None, typer.Option(help="A ranking (.rnk) of yours, in the place of the scenario's.")] = None,
+    gene_sets: Annotated[str | None, typer.Option(help="Gene sets (.gmt) of yours, to go with --ranking.")] = None,
+    duplicates: Annotated[str, typer.Option(help="Genes listed twice: error, max-abs or mean.")] = "error",
+) -> None:
+    """Measure scenarios and write a report.
+
+    Every case runs in a process of its own; its row is on disk when it ends. The same command again goes on where the
+    last one stopped. Results: rows.jsonl, rows.parquet, details/, references/, environment.json and index.html, the
+    report, which opens in any browser.
+
+    Examples:
+
+      python -m dgsea_bench sweep                          the default scenario, a few minutes
+
+      python -m dgsea_bench sweep scaling --backends exact
+
+      python -m dgsea_bench sweep real-ranking --ranking mine.rnk --gene-sets mine.gmt
+    """
+    if (ranking is None) != (gene_sets is None):
+        raise InputError("--ranking and --gene-sets go together")
+    names = scenarios or ["default"]
+    chosen = [name.strip() for name in backends.split(",") if name.strip()]
+    plans = []
+    for name in names:
+        directory = output / read_scenario(name).name if output and len(names) > 1 else output
+        plans.append(
+            plan_sweep(
+                name,
+                backends=chosen,
+                out=directory,
+                fresh=fresh,
+                ranking=ranking,
+                gene_sets=gene_sets,
+                duplicates=duplicates,
+            )
+        )
+    failed = False
+    for plan in plans:
+        _show_plan(plan, list_cases=dry_run)
+        if not dry_run:
+            failed |= _run(plan, fresh=fresh)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(directory: Annotated[Path, typer.Argument(help="Directory of a sweep, such as reports/default.")]) -> None:
+    """Render the report of a sweep again, from its rows alone."""
+    _say(f"report: {render_report(directory)}")
+
+
+@app.command()
+def check() -> None:
+    """Self-test, under a minute: each backend's contract, and what the paper's release promises.
+
+    A broken contract of a backend is a failure (exit code 1). A promise of others that does not hold is a finding.
+    """
+    table = Table("backend", "contract", title="Does each backend do what it declares?", title_justify="left")
+    broken = []
+    for name in known_backends():
+        with _waiting(f"checking {name}"):
+            try:
+                table.add_row(name, f"holds ({len(check_backend(name))} checks)")
+            except ContractError as failure:
+                table.add_row(name, "[red]broken[/red], see below")
+                broken.append(str(failure))
+            except InputError as error:
+                table.add_row(name, f"not checked: {escape(str(error))}")
+    out.print(table)
+    with _waiting("measuring what the release promises"):
+        measured = promises.nyswin_error()
+    title = "What others promise of nyswin: mean relative error of dES (planted set of 30, 512 anchors)"
+    table = Table("genes", "promised", "measured", "holds", title=title, title_justify="left")
+    for promise in measured:
+        table.add_row(
+            f"{promise.genes:,}",
+            f"< {promises.PROMISED_ERROR:.2%}",
+            f"{promise.measured:.3%}",
+            "yes" if promise.holds else "no",
+        )
+    out.print(table)
+    for failure in broken:
+        err.print(failure, markup=False, highlight=False, soft_wrap=True)
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command()
+def backends() -> None:
+    """List the ways of computing enrichment scores."""
+    table = Table("name", "target", "gradient", "cost", "what it is", "source")
+    for name, kind in known_backends().items():
+        gradient = "yes" if kind.differentiable else "no"
+        table.add_row(name, kind.target, gradient, kind.cost, escape(kind.summary), escape(kind.source))
+    out.print(table)
+
+
+@app.command("scenarios")
+def list_scenarios() -> None:
+    """List the built-in scenarios."""
+    table = Table("name", "cases", "what it measures")
+    for name in built_in_scenarios():
+        scenario = read_scenario(name)
+        try:
+            count = str(len(scenario.cases()))
+        except InputError as error:
+            count = f"needs data: {error}"
+        table.add_row(name, escape(count), escape(scenario.summary))
+    out.print(table)
+
+
+def _show_plan(plan: Plan, *, list_cases: bool) -> None:
+    finished = len(plan.cases) - len(plan.pending)
+    _say(f"{plan.scenario.name}: {plan.scenario.summary}")
+    for remark in plan.remarks:
+        _say(f"  {remark}")
+    already = f", {finished} of them measured before (--fresh measures anew)" if finished else ""
+    _say(f"  {len(plan.cases)} cases{already}; results in {plan.directory.path}")
+    if list_cases:
+        table = Table("case", "backend", "problem", "threads", "")
+        for case in plan.cases:
+            state = case.skip or ("" if case in plan.pending else "measured before")
+            table.add_row(case.case_id, escape(case.label), escape(describe(case)), str(case.threads), escape(state))
+        out.print(table)
+
+
+def _run(plan: Plan, *, fresh: bool) -> bool:
+    """Run a plan with progress, print the summary; did a case fail?"""
+    try:
+        with _Watcher(plan) as watcher:
+            rows = run_plan(plan, fresh=fresh, observer=watcher)
+    except KeyboardInterrupt:
+        err.print(f"stopped; what is measured is in {plan.directory.path}, and the same command goes on from there")
+        raise typer.Exit(130) from None
+    out.print(_summary(rows))
+    failed = [row for row in rows if row.status == "failed"]
+    for row in failed:
+        _say(f"failed: {row.label} on {describe(Case.model_validate(row.case))}: {row.reason}")
+    with _waiting("drawing the report"):
+        page = render_report(plan.directory.path)
+    _say(f"report: {page}")
+    return bool(failed)
+
+
+class _Watcher:
+    """Progress of a sweep: a bar in a terminal, plain lines elsewhere."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.total = len(plan.pending)
+        self.count = 0
+        self.bar: Progress | None = None
+        if out.is_terminal:
+            columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+            self.bar = Progress(*columns, TextColumn("{task.description}"), console=out, transient=True)
+            self.task = self.bar.add_task("", total=self.total)
+
+    def __enter__(self) -> "_Watcher":
+        if self.bar:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def started(self, case: Case, what: str) -> None:
+        """Say what is being worked on."""
+        if self.bar:
+            doing = "truth of" if what == "truth" else case.label + " on"
+            self.bar.update(self.task, description=escape(f"{doing} {describe(case)}"))
+
+    def finished(self, row: Row) -> None:
+        """Count a row."""
+        self.count += 1
+        if self.bar:
+            self.bar.advance(self.task)
+        else:
+            tail = f": {row.reason}" if row.reason else ""
+            problem = describe(Case.model_validate(row.case))
+            _say(f"[{self.count}/{self.total}] {row.label} on {problem}: {row.status}{tail}")
+
+
+def describe(case: Case) -> str:
+    """A problem in a few words: ``planted, 978 genes, 50 sets``."""
+    source = case.source
+    if source.kind == "ranking":
+        return f"{source.ranking} × {source.gene_sets}"
+    parts = [source.generator, f"{source.genes:,} genes", f"{source.sets} sets of {source.set_size}"]
+    if source.profiles > 1:
+        parts.append(f"{source.profiles} profiles")
+    if source.seed:
+        parts.append(f"seed {source.seed}")
+    return ", ".join([*parts, case.dtype])
+
+
+def _summary(rows: list[Row]) -> Table:
+    columns = ("problem", "backend", "status", "error", "gradient error", "forward + backward", "memory")
+    table = Table(*columns, title="error: mean relative, of the enrichment score", title_justify="left")
+    for row in rows:
+        metrics = row.metrics
+        seconds = metrics.get("step_seconds", metrics.get("forward_seconds"))
+        memory = metrics.get("step_peak_mib", metrics.get("forward_peak_mib"))
+        table.add_row(
+            escape(describe(Case.model_validate(row.case))),
+            escape(row.label),
+            row.status,
+            _number(metrics.get("value_error_mean")),
+            _number(metrics.get("gradient_error")),
+            "" if seconds is None else f"{seconds * 1e3:,.3g} ms",
+            "" if memory is None else f"{memory:,.0f} MiB",
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"
+
+
+def _say(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _waiting(what: str) -> Iterator[None]:
+    """A spinner in a terminal, a line elsewhere."""
+    if out.is_terminal:
+        with out.status(what):
+            yield
+    else:
+        _say(f"{what} …")
+        yield

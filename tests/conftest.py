@@ -1,0 +1,33 @@
+"""Shapes and types in annotations are checked while tests run; data files come from DGSEA_BENCH_DATA."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+PACKAGE = Path(__file__).parents[1] / "dgsea_bench"
+# Compiled kernels cannot be wrapped, and the command line reads its own annotations.
+UNCHECKED = {"hard_kernel", "cli", "__main__", "worker"}
+
+
+def _modules() -> list[str]:
+    files = [path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.rglob("*.py")]
+    return [".".join(path.parts) for path in files if path.name not in {*UNCHECKED, "__init__"}]
+
+
+install_import_hook(_modules(), "beartype.beartype")
+
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder with the public data files, which are not part of the repository."""
+    folder = os.environ.get("DGSEA_BENCH_DATA")
+    if not folder:
+        pytest.skip("DGSEA_BENCH_DATA does not name the folder with the public data files")
+    assert Path(folder).is_dir(), f"DGSEA_BENCH_DATA is {folder}, which is not a folder"
+    return Path(folder)
