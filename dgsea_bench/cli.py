@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dgsea_bench.bench import promises
 from dgsea_bench.backends import backends as known_backends
+from dgsea_bench.bench import promises
 from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.scenario import Case, built_in_scenarios, read_scenario
 from dgsea_bench.bench.sweep import Plan, plan_sweep, run_plan
@@ -50,7 +50,9 @@ def sweep(
     output: Annotated[Path | None, typer.Option("--out", help="Directory of results. [default: reports/NAME]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cases and write nothing.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure anew what an earlier sweep measured.")] = False,
-    ranking: Annotated[str | None, typer.Option(help="A ranking (.rnk) of yours, in the place of the scenario's.")] = None,
+    ranking: Annotated[
+        str | None, typer.Option(help="A ranking (.rnk) of yours, in the place of the scenario's.")
+    ] = None,
     gene_sets: Annotated[str | None, typer.Option(help="Gene sets (.gmt) of yours, to go with --ranking.")] = None,
     duplicates: Annotated[str, typer.Option(help="Genes listed twice: error, max-abs or mean.")] = "error",
 ) -> None:
@@ -60,13 +62,9 @@ def sweep(
     last one stopped. Results: rows.jsonl, rows.parquet, details/, references/, environment.json and index.html, the
     report, which opens in any browser.
 
-    Examples:
+    For example, only one backend:  python -m dgsea_bench sweep scaling --backends exact
 
-      python -m dgsea_bench sweep                          the default scenario, a few minutes
-
-      python -m dgsea_bench sweep scaling --backends exact
-
-      python -m dgsea_bench sweep real-ranking --ranking mine.rnk --gene-sets mine.gmt
+    On your own ranking:  python -m dgsea_bench sweep real-ranking --ranking mine.rnk --gene-sets mine.gmt
     """
     if (ranking is None) != (gene_sets is None):
         raise InputError("--ranking and --gene-sets go together")
@@ -177,7 +175,7 @@ def _show_plan(plan: Plan, *, list_cases: bool) -> None:
 
 
 def _run(plan: Plan, *, fresh: bool) -> bool:
-    """Run a plan with progress, print the summary; did a case fail?"""
+    """Run a plan with progress and print the summary; whether a case failed."""
     try:
         with _Watcher(plan) as watcher:
             rows = run_plan(plan, fresh=fresh, observer=watcher)

@@ -16,7 +16,7 @@ from dgsea_bench.backends import Backend, Tolerance, get_backend
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams
-from dgsea_bench.enrichment import enrichment_score, running_sum, soft_rank
+from dgsea_bench.enrichment import enrichment_score, soft_rank
 
 ROUNDING = 1e-10
 """Laws that hold exactly but for rounding are checked to this, in float64, on scores of at most 1."""
@@ -33,7 +33,7 @@ def dense_enrichment_score(
     genes = scores.shape[1]
     member = gene_sets.membership()
     magnitude = scores.abs() / scores.detach().abs().amax(-1, keepdim=True)
-    weights = torch.where(magnitude > 0, magnitude.clamp_min(1e-300) ** params.exponent, 0.0 ** params.exponent)
+    weights = torch.where(magnitude > 0, magnitude.clamp_min(1e-300) ** params.exponent, 0.0**params.exponent)
     weights = weights[:, None] * member
     weights = torch.where(weights.sum(-1, keepdim=True) > 0, weights, member.to(weights))
     steps = weights / weights.sum(-1, keepdim=True) - (~member).to(weights) / (~member).sum(-1, keepdim=True)
@@ -90,7 +90,8 @@ def _examples() -> Iterator[_Example]:
     yield _example(2, 80, [8, 30], seed=5, decimals=1)
 
 
-UNTIED = dict(profiles=3, genes=60, sizes=[4, 11, 30], seed=7)
+def _untied(decimals: int | None = None) -> _Example:
+    return _example(3, 60, [4, 11, 30], seed=7, decimals=decimals)
 
 
 def check_backend(backend: str | Backend, *, device: str = "cpu") -> list[str]:
@@ -156,8 +157,8 @@ def _compare_with_truth(
     _require(error <= promised.value, f"value error {error:.1e}, promised {promised.value:.1e}; {where}")
     if backend.differentiable:
         (value * _weights_of(value)).sum().backward()
-        _require(scores.grad is not None and bool(scores.grad.isfinite().all()), f"no finite gradient; {where}")
-        error = float((scores.grad.double().cpu() - true_gradient).norm() / true_gradient.norm().clamp_min(1e-12))
+        gradient = _finite_gradient(scores, where)
+        error = float((gradient - true_gradient).norm() / true_gradient.norm().clamp_min(1e-12))
         _require(error <= promised.gradient, f"gradient error {error:.1e}, promised {promised.gradient:.1e}; {where}")
 
 
@@ -174,7 +175,7 @@ def _truth(backend: Backend, scores: Tensor, gene_sets: GeneSets, params: Enrich
 
 def _check_batch(backend: Backend, device: str) -> None:
     """Profiles and sets do not depend on their neighbours."""
-    example = _example(**UNTIED)
+    example = _untied()
     scores = example.scores.to(device)
     together = enrichment_score(scores, example.gene_sets, backend=backend)
     alone = torch.cat([enrichment_score(row[None], example.gene_sets, backend=backend) for row in scores])
@@ -186,7 +187,7 @@ def _check_batch(backend: Backend, device: str) -> None:
 
 def _check_memory(backend: Backend, device: str) -> None:
     """Little working memory changes neither values nor gradients."""
-    example = _example(**UNTIED)
+    example = _untied()
     results = []
     for method in (backend, replace(backend, memory_mib=0.005)):
         scores = example.scores.to(device).requires_grad_(backend.differentiable)
@@ -201,7 +202,7 @@ def _check_memory(backend: Backend, device: str) -> None:
 
 def _check_running_sum(backend: Backend, device: str) -> None:
     """The score is the extremum of the running sum, which has a value for each position."""
-    example = _example(**UNTIED)
+    example = _untied()
     params = EnrichmentParams()
     ranking = backend.rank(example.scores.to(device), params)
     gene_sets = example.gene_sets.to(device)
@@ -216,7 +217,7 @@ def _check_running_sum(backend: Backend, device: str) -> None:
 def _check_gene_order(backend: Backend, device: str) -> None:
     """Genes in another order give the same scores; tied ones too, for a soft backend."""
     for decimals in (None, 1) if backend.target == "dgsea" else (None,):
-        example = _example(**UNTIED, decimals=decimals)
+        example = _untied(decimals)
         order = torch.from_numpy(np.random.default_rng(8).permutation(example.scores.shape[1]))
         genes = [example.gene_sets.genes[index] for index in order.tolist()]
         member = example.gene_sets.membership()
@@ -231,7 +232,7 @@ def _check_gene_order(backend: Backend, device: str) -> None:
 
 def _check_mirror(backend: Backend, device: str) -> None:
     """rank(-s) = G + 1 - rank(s); the running sum of -s at t is minus that of s at G - t. Approximations may be off."""
-    example = _example(**UNTIED)
+    example = _untied()
     scores = example.scores.to(device)
     genes = scores.shape[1]
     allowed = max(ROUNDING, backend.tolerance(torch.float64).value)
@@ -245,7 +246,9 @@ def _check_mirror(backend: Backend, device: str) -> None:
     law = forward[..., 1:-1] + backward.flip(-1)[..., 1:-1]  # index t holds position t, 0 .. G
     error = float(law[~law.isnan()].abs().max())
     # Two curves, point by point, where the tolerance is of scores that average over points.
-    _require(error <= max(ROUNDING, 4 * allowed), f"the running sum of -s is not that of s mirrored: off by {error:.1e}")
+    _require(
+        error <= max(ROUNDING, 4 * allowed), f"the running sum of -s is not that of s mirrored: off by {error:.1e}"
+    )
 
 
 def _at_positions(backend: Backend, scores: Tensor, gene_sets: GeneSets, genes: int) -> Tensor:
@@ -260,7 +263,7 @@ def _check_limit(backend: Backend, device: str) -> None:
     """As temperatures go to 0 the score of a soft backend goes to the classical one, on untied scores."""
     if backend.target != "dgsea":
         return
-    example = _example(**UNTIED)
+    example = _untied()
     order = example.scores.argsort(-1).argsort(-1)
     scores = (order.double() - 29.7) / 30
     truth = classical_enrichment_score(scores, example.gene_sets, 1.0)
@@ -273,7 +276,7 @@ def _check_limit(backend: Backend, device: str) -> None:
 
 def _check_null(backend: Backend, device: str) -> None:
     """Permuting the membership is permuting the scores; the identity changes nothing."""
-    example = _example(**UNTIED)
+    example = _untied()
     scores, gene_sets = example.scores.to(device), example.gene_sets.to(device)
     rng = np.random.default_rng(9)
     genes = scores.shape[1]
@@ -289,7 +292,7 @@ def _check_null(backend: Backend, device: str) -> None:
 
 def _check_input(backend: Backend, device: str) -> None:
     """What cannot be used is refused, and what is given is left as it was."""
-    example = _example(**UNTIED)
+    example = _untied()
     good = example.scores.to(device)
     kept = good.clone()
     enrichment_score(good, example.gene_sets, backend=backend)
@@ -312,7 +315,7 @@ def _check_input(backend: Backend, device: str) -> None:
 
 def _check_huge_scores(backend: Backend, device: str) -> None:
     """Outliers, huge and tiny scores, and scores all equal give finite results and gradients."""
-    example = _example(**UNTIED)
+    example = _untied()
     outlier = example.scores.clone()
     outlier[:, 0] = 1e12
     for scores in (outlier, example.scores * 1e12, example.scores * 1e-12, torch.zeros_like(example.scores)):
@@ -321,13 +324,19 @@ def _check_huge_scores(backend: Backend, device: str) -> None:
         _require(bool(value.isfinite().all()), f"scores up to {float(scores.abs().max()):.0e} give {value}")
         if backend.differentiable:
             value.sum().backward()
-            finite = leaf.grad is not None and bool(leaf.grad.isfinite().all())
-            _require(finite, f"scores up to {float(scores.abs().max()):.0e} give a gradient that is not finite")
+            _finite_gradient(leaf, f"scores up to {float(scores.abs().max()):.0e}")
 
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ContractError(message)
+
+
+def _finite_gradient(leaf: Tensor, where: str) -> Tensor:
+    gradient = leaf.grad
+    if gradient is None or not bool(gradient.isfinite().all()):
+        raise ContractError(f"there is no finite gradient; {where}")
+    return gradient.double().cpu()
 
 
 def _same(one: Tensor, other: Tensor, message: str) -> None:

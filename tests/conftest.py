@@ -8,8 +8,12 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 PACKAGE = Path(__file__).parents[1] / "dgsea_bench"
-# Compiled kernels cannot be wrapped, and the command line reads its own annotations.
-UNCHECKED = {"hard_kernel", "cli", "__main__", "worker"}
+UNCHECKED = {
+    *("hard_kernel",),  # compiled: cannot be wrapped
+    *("enrichment", "params", "formats", "sources", "scenario"),  # check what users give, with messages of their own
+    *("cli", "__main__", "worker"),  # read their own annotations, or run in another process
+}
+CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"  # an int will do for a float
 
 
 def _modules() -> list[str]:
@@ -17,7 +21,7 @@ def _modules() -> list[str]:
     return [".".join(path.parts) for path in files if path.name not in {*UNCHECKED, "__init__"}]
 
 
-install_import_hook(_modules(), "beartype.beartype")
+install_import_hook(_modules(), CHECKER)
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("default")

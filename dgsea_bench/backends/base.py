@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Float64, Integer
@@ -47,10 +47,10 @@ class Ranking:
     ranks: Float64[Tensor, "profiles genes"]
     params: EnrichmentParams
 
-    def select(self, profiles: slice) -> Self:
+    def select(self, profiles: slice) -> "Ranking":
         """The same for some of the profiles."""
-        tensors = {item.name: getattr(self, item.name) for item in fields(self)}
-        return replace(self, **{key: x[profiles] for key, x in tensors.items() if isinstance(x, Tensor)})
+        values: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        return replace(self, **{key: x[profiles] for key, x in values.items() if isinstance(x, Tensor)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 TILE_ELEMENTS = 2**20
-"""Sigmoids evaluated at once. Tiles of 8 MiB stay in cache between operations and are tall enough for matrix products at 12,000 genes."""
+"""Sigmoids evaluated at once: tiles of 8 MiB stay in cache between operations, and are tall enough for matrix products
+at 12,000 genes."""
 
 
 def sigmoid_sum(
@@ -39,7 +40,7 @@ class _SigmoidSum(torch.autograd.Function):
         return result
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         weights, sources, queries = ctx.saved_tensors
         need_weights, need_sources, need_queries, _ = ctx.needs_input_grad

@@ -13,6 +13,7 @@ from dgsea_bench.backends.steps import gene_weights, steps
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams
 
+
 @dataclass(frozen=True, kw_only=True)
 class Hard(Backend):
     """GSEA's enrichment score (Subramanian et al. 2005): signed maximum of the running sum over the sorted genes.
@@ -46,7 +47,9 @@ class Hard(Backend):
         return table.gather(-1, order).cumsum(-1)
 
     def extremum(
-        self, running_sum: Float[Tensor, "profiles sets positions"], params: EnrichmentParams  # noqa: ARG002
+        self,
+        running_sum: Float[Tensor, "profiles sets positions"],
+        params: EnrichmentParams,  # noqa: ARG002
     ) -> Float[Tensor, "profiles sets"]:
         """The largest deviation from zero, with its sign; the positive one where both are equal."""
         highest, lowest = running_sum.amax(-1), running_sum.amin(-1)

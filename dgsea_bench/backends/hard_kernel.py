@@ -7,7 +7,7 @@ SAME_MAGNITUDE = 1e-12
 """A maximum and a minimum that differ by less in magnitude are equal but for rounding; the positive one wins."""
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def signed_maxima(
     weights: np.ndarray, places: np.ndarray, offsets: np.ndarray, indices: np.ndarray
 ) -> np.ndarray:  # pragma: no cover (compiled)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Float64, Int64
@@ -48,7 +48,7 @@ class Nyswin(Backend):
     anchors: int = 512
     self_term: bool = True
     anchor_gradient: bool = False
-    window: Literal["released", "fixed"] = "released"
+    window: str = "released"
     frac: float = 0.10
     margin: int = 50
 

@@ -83,7 +83,7 @@ def _accuracy_and_memory(
 
 def _rank_error(scores: torch.Tensor, ranking: Ranking) -> float:
     """Largest abs(rank - exact rank), in positions, over genes sampled evenly: affordable at any number of genes."""
-    profiles, genes = scores.shape
+    genes = scores.shape[1]
     chosen = torch.linspace(0, genes - 1, min(SAMPLED_GENES, genes), device=scores.device).long()
     values = scores.double()
     above = sigmoid_sum(torch.ones_like(values)[:, None], values, values[:, chosen], ranking.params.tau_rank)

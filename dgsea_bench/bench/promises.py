@@ -24,7 +24,7 @@ class Promise:
 
     @property
     def holds(self) -> bool:
-        """Is it below what was promised?"""
+        """Whether it is below what was promised."""
         return self.measured < PROMISED_ERROR
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -70,8 +70,8 @@ class Case(_Model):
     @cached_property
     def reference_id(self) -> str:
         """The same of all that the truth depends on: problem, parameters, dtype of the scores, largest size."""
-        parts = {"source": True, "params": True, "dtype": True, "measure": {"reference_max_genes"}}
-        return _digest(self.model_dump(mode="json", include=parts), self.source)
+        content = self.model_dump(mode="json", include={"source", "params", "dtype"})
+        return _digest({**content, "limit": self.measure.reference_max_genes}, self.source)
 
 
 def _digest(content: dict[str, Any], source: SyntheticSource | RankingSource) -> str:
@@ -87,7 +87,7 @@ def _replace(content: Any, hashes: dict[str, str]) -> Any:
     return hashes.get(content, content) if isinstance(content, str) else content
 
 
-def _as_list(value: object) -> object:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
@@ -102,7 +102,7 @@ class BackendEntry(_Model):
     def variants(self) -> Iterator[tuple[str, dict[str, Knob]]]:
         """(name, options) for each combination of knobs, checked against the backend."""
         knobs = {key: _as_list(value) for key, value in (self.model_extra or {}).items()}
-        for values in itertools.product(*knobs.values()):  # type: ignore[arg-type]
+        for values in itertools.product(*knobs.values()):
             options = dict(zip(knobs, values))
             get_backend(self.name, **options)
             yield self.name, options
@@ -132,7 +132,7 @@ class Scenario(_Model):
     backends: list[BackendEntry] = Field(min_length=1)
     measure: MeasureSettings = MeasureSettings()
 
-    def with_backends(self, names: list[str]) -> Self:
+    def with_backends(self, names: list[str]) -> "Scenario":
         """The same with these backends only; one that the scenario does not list comes with its defaults."""
         chosen = []
         for name in names:
@@ -141,7 +141,7 @@ class Scenario(_Model):
             chosen += entries or [BackendEntry(name=name)]
         return self.model_copy(update={"backends": chosen})
 
-    def with_ranking(self, ranking: str, gene_sets: str, duplicates: str) -> Self:
+    def with_ranking(self, ranking: str, gene_sets: str, duplicates: str) -> "Scenario":
         """The same measured on a ranking and gene sets of the user's."""
         files = {"source": "ranking", "ranking": ranking, "gene_sets": gene_sets, "duplicates": duplicates}
         grids = [{**grid, **files} for grid in self.grids if grid.get("source") == "ranking"]
@@ -165,14 +165,16 @@ class Scenario(_Model):
     def _expand(self, grid: dict[str, Any], where: str) -> Iterator[Case]:
         kind = grid.get("source")
         if kind not in SOURCES:
-            raise InputError(f"{where}: source is {kind!r}; known: {', '.join(SOURCES)}{did_you_mean(str(kind), SOURCES)}")
+            raise InputError(
+                f"{where}: source is {kind!r}; known: {', '.join(SOURCES)}{did_you_mean(str(kind), SOURCES)}"
+            )
         axes = {**self.axes, **{key: value for key, value in grid.items() if key != "source"}}
         for axis in axes:
             if axis not in AXES[kind]:
                 known = [*AXES[kind], "source"]
                 raise InputError(f"{where}: unknown key {axis!r} for source {kind!r}{did_you_mean(axis, known)}")
         values = [_as_list(value) for value in axes.values()]
-        for point in itertools.product(*values):  # type: ignore[arg-type]
+        for point in itertools.product(*values):
             chosen = dict(zip(axes, point))
             yield from self._with_each_backend(chosen, kind, where)
 

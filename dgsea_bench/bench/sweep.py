@@ -69,7 +69,9 @@ def plan_sweep(
         backends: measure these only.
         out: the directory; ``reports/<scenario>`` by default.
         fresh: measure everything anew.
-        ranking, gene_sets, duplicates: a .rnk and a .gmt in the place of those of the scenario.
+        ranking: a .rnk in the place of that of the scenario.
+        gene_sets: a .gmt to go with it.
+        duplicates: what to do with genes that the .rnk lists twice (see `read_ranking`).
 
     Raises:
         InputError: anything that cannot be used, before any work is done.

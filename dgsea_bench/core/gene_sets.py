@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
 
 import torch
 from jaxtyping import Int64
@@ -104,12 +103,12 @@ class GeneSets:
         return dict(Counter(reason.partition(" (")[0] for reason in self.dropped.values()))
 
     def membership(self) -> torch.Tensor:
-        """(P, G) boolean: is gene g a member of set p?"""
+        """(P, G) boolean: whether gene g is a member of set p."""
         table = torch.zeros(len(self), len(self.genes), dtype=torch.bool, device=self.indices.device)
         table[self.set_of_member, self.indices] = True
         return table
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "GeneSets":
         """The same sets with their index tensors on `device`."""
         return replace(self, offsets=self.offsets.to(device), indices=self.indices.to(device))
 

@@ -76,7 +76,9 @@ def read_ranking(path: str | Path, *, duplicates: Duplicates = "error") -> "pd.S
         score = _number(text)
         if score is None or not math.isfinite(score):
             problem = "is not a number" if score is None else "is not finite"
-            raise InputError(f"{path}:{number}: score {text!r} {problem} (gene {gene}); remove the line or give a number")
+            raise InputError(
+                f"{path}:{number}: score {text!r} {problem} (gene {gene}); remove the line or give a number"
+            )
         if gene in scores and duplicates == "error":
             raise InputError(
                 f"{path}:{number}: gene {gene} was there before, in line {first_seen[gene]}; "

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ class SyntheticSource(_Source):
         return size
 
     @model_validator(mode="after")
-    def _sets_fit(self) -> Self:
+    def _sets_fit(self) -> "SyntheticSource":
         largest = _size_range(self.set_size)[1]
         if largest >= self.genes:
             raise ValueError(f"a set of {largest} genes does not fit into a ranking of {self.genes}")

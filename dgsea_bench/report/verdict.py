@@ -1,0 +1,180 @@
+"""Which backend to use, from the rows alone: for each problem and need the fastest one that is accurate enough."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dgsea_bench.report import wording
+from dgsea_bench.report.rows import Problem, Result, sizes_in_words
+
+
+@dataclass(frozen=True)
+class Need:
+    """How wrong a result may be: `value` bounds largest error / largest true score, `gradient` the relative L2 error."""
+
+    title: str
+    value: float
+    gradient: float | None = None
+
+
+EXACT = Need("exact to 1e-6", 1e-6, 1e-6)
+CLOSE = Need("within 1 % in value", 1e-2)
+NEEDS = (EXACT, CLOSE)
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The backend to use for a problem and a need.
+
+    Attributes:
+        chosen: the fastest that meets the need; None, with `why`, where there is none.
+        rivals: others that meet it and are as fast within noise: their quartiles overlap.
+    """
+
+    problem: Problem
+    need: Need
+    chosen: Result | None
+    rivals: tuple[Result, ...] = ()
+    why: str = ""
+
+
+def recommend(results: Sequence[Result], need: Need) -> list[Recommendation]:
+    """One recommendation per problem, smallest problem first."""
+    by_problem: dict[Problem, list[Result]] = {}
+    for result in results:
+        by_problem.setdefault(result.problem, []).append(result)
+    ordered = sorted(by_problem, key=lambda problem: problem.order)
+    return [_for_problem(problem, by_problem[problem], need) for problem in ordered]
+
+
+def contenders(results: Sequence[Result]) -> list[Result]:
+    """Backends that compute dGSEA, finished on every seed, with errors against a truth and a timed gradient."""
+    needed = ("value_error_scaled", "step_seconds")
+    return [
+        result
+        for result in results
+        if result.target == "dgsea" and all(len(result.values(name)) == len(result.rows) for name in needed)
+    ]
+
+
+def meets(result: Result, need: Need, *, gradient_known: bool) -> bool:
+    """Is a contender within the need on every seed? No gradient error where others have one counts as not met."""
+    value, gradient = result.worst("value_error_scaled"), result.worst("gradient_error")
+    if value is None or value > need.value:
+        return False
+    if need.gradient is None or not gradient_known:
+        return True
+    return gradient is not None and gradient <= need.gradient
+
+
+def _for_problem(problem: Problem, results: Sequence[Result], need: Need) -> Recommendation:
+    rivals = contenders(results)
+    if not rivals:
+        return Recommendation(problem, need, None, why=_why_no_contender(results))
+    gradient_known = any(result.values("gradient_error") for result in rivals)
+    accurate = [result for result in rivals if meets(result, need, gradient_known=gradient_known)]
+    if not accurate:
+        return Recommendation(problem, need, None, why=f"no backend measured here is {need.title}")
+    chosen, *others = sorted(accurate, key=lambda result: _time(result, "step_seconds"))
+    reach = _time(chosen, "step_seconds_q3")
+    as_fast = tuple(result for result in others if _time(result, "step_seconds_q1") <= reach)
+    return Recommendation(problem, need, chosen, as_fast)
+
+
+def _why_no_contender(results: Sequence[Result]) -> str:
+    rows = [row for result in results if result.target == "dgsea" for row in result.done]
+    if not rows:
+        return "no dGSEA backend finished"
+    if not any("value_error_scaled" in row.metrics for row in rows):
+        reason = next((row.without_truth for row in rows if row.without_truth), None)
+        return f"errors are unknown: {reason or 'there is no truth'}"
+    return "no dGSEA backend finished with both errors and times"
+
+
+def _time(result: Result, name: str) -> float:
+    value = result.typical(name)
+    return value if value is not None else float(result.typical("step_seconds") or 0.0)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Kinds of scores of one size for which the same backends are recommended: lines of the verdict's table."""
+
+    problem: Problem
+    kinds: tuple[str, ...]
+    by_need: tuple[tuple[Recommendation, ...], ...]
+
+
+def grouped(recommendations: Sequence[Sequence[Recommendation]]) -> list[Group]:
+    """Recommendations of each need, joined over kinds of scores that agree."""
+    groups: dict[tuple[object, ...], list[tuple[Recommendation, ...]]] = {}
+    for each in zip(*recommendations, strict=True):
+        problem = replace(each[0].problem, scores="", settings=_settings_without_files(each[0].problem))
+        answer = tuple(item.chosen.label if item.chosen else item.why for item in each)
+        groups.setdefault((problem, answer), []).append(each)
+    return [
+        Group(
+            members[0][0].problem,
+            tuple(dict.fromkeys(member[0].problem.scores for member in members)),
+            tuple(zip(*members, strict=True)),
+        )
+        for members in groups.values()
+    ]
+
+
+def _settings_without_files(problem: Problem) -> tuple[tuple[str, str], ...]:
+    return tuple(item for item in problem.settings if item[0] != "ranking")
+
+
+def sentences(recommendations: Sequence[Sequence[Recommendation]], results: Sequence[Result]) -> list[str]:
+    """The verdict in words, one sentence or two per need."""
+    if not any(item.chosen for each in recommendations for item in each):
+        reasons = list(dict.fromkeys(item.why for each in recommendations for item in each))
+        return [f"Nothing can be recommended: {'; '.join(reasons)}."]
+    found = [_of_need(each, results) for each in recommendations]
+    unknown = [item.problem for item in recommendations[0] if item.why.startswith("errors are unknown")]
+    if unknown:
+        found.append(f"At {sizes_in_words(unknown)} there is no truth, so errors are unknown and nothing is recommended.")
+    return found
+
+
+def _of_need(recommendations: Sequence[Recommendation], results: Sequence[Result]) -> str:
+    by_label: dict[str, list[Recommendation]] = {}
+    for item in recommendations:
+        if item.chosen:
+            by_label.setdefault(item.chosen.label, []).append(item)
+    need = recommendations[0].need.title
+    if not by_label:
+        return f"No backend measured here is {need}."
+    parts = [_of_label(label, items, results) for label, items in by_label.items()]
+    start = f"To be {need}" if recommendations[0].need.gradient is not None else f"If {need} is enough"
+    without = sum(1 for item in recommendations if not item.chosen and not item.why.startswith("errors are unknown"))
+    rest = f"; on {wording.plural(without, 'problem')} no backend meets it" if without else ""
+    return f"{start}, use {'; '.join(parts)}{rest}."
+
+
+def _of_label(label: str, items: Sequence[Recommendation], results: Sequence[Result]) -> str:
+    """``nyswin at 400 to 4,000 genes (1.2 to 1.6 times as fast as exact; its gradient is off by up to 3 %)``."""
+    chosen = [item.chosen for item in items if item.chosen]
+    exact = {result.problem: result for result in results if result.label == "exact"}
+    remarks = []
+    ratios = [_ratio(exact[item.problem], item) for item in chosen if label != "exact" and item.problem in exact]
+    if ratios := [ratio for ratio in ratios if ratio]:
+        remarks.append(f"{wording.span(ratios, lambda ratio: wording.times(ratio or 0))} times as fast as exact")
+    gradient = max((value for item in chosen if (value := item.worst("gradient_error")) is not None), default=0.0)
+    if gradient > EXACT.value:
+        remarks.append(f"its gradient is off by up to {wording.error(gradient)}")
+    tied = sum(1 for item in items if item.rivals)
+    if tied:
+        everywhere = "" if tied == len(items) else f" in {tied} of {len(items)} problems"
+        remarks.append(f"{wording.listed(_labels_of_rivals(items))} as fast within noise{everywhere}")
+    place = sizes_in_words([item.problem for item in items])
+    return f"{label} at {place}" + (f" ({'; '.join(remarks)})" if remarks else "")
+
+
+def _labels_of_rivals(items: Sequence[Recommendation]) -> list[str]:
+    return list(dict.fromkeys(rival.label for item in items for rival in item.rivals))
+
+
+def _ratio(slow: Result, fast: Result) -> float | None:
+    theirs, ours = slow.typical("step_seconds"), fast.typical("step_seconds")
+    return theirs / ours if theirs and ours else None

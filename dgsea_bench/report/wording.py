@@ -1,0 +1,149 @@
+"""Numbers, names and lists as people read them."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from dgsea_bench.bench.metrics import METRICS, Growth
+
+UNKNOWN = "–"
+ROUNDING = 1e-12
+"""Relative errors below this are rounding."""
+PERCENT_FROM = 1e-4
+"""Errors from here on are given in percent, smaller ones as 1.3e-6."""
+
+
+def count(number: float | None) -> str:
+    """A whole number with thousands separated: ``4,000``."""
+    return UNKNOWN if number is None else f"{number:,.0f}"
+
+
+def _three_digits(value: float) -> str:
+    """Three significant digits, without an exponent below 1,000,000: ``12.3``, ``0.0457``, ``1,230``."""
+    if value == 0:
+        return "0"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value)) + 1e-9))
+    return f"{value:,.{decimals}f}"
+
+
+def _short(value: float) -> str:
+    """At most three significant digits, and no zeros at the end: for ticks."""
+    text = _three_digits(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def seconds(value: float | None) -> str:
+    """A time in the unit that suits it: ``12.3 ms``."""
+    if value is None:
+        return UNKNOWN
+    for unit, factor in (("µs", 1e6), ("ms", 1e3)):
+        if value * factor < 999.5:
+            return f"{_three_digits(value * factor)} {unit}"
+    return f"{_three_digits(value)} s" if value < 300 else f"{_three_digits(value / 60)} min"
+
+
+def seconds_tick(value: float) -> str:
+    """A time on an axis: ``10 ms``."""
+    number, unit = seconds(value).split(" ")
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {unit}"
+
+
+def mebibytes(value: float | None) -> str:
+    """An amount of memory: ``2.4 MiB``, ``41 MiB``, ``1.30 GiB``."""
+    if value is None:
+        return UNKNOWN
+    if value >= 1023.5:
+        return f"{_three_digits(value / 1024)} GiB"
+    return f"{value:.1f} MiB" if value < 9.95 else f"{value:.0f} MiB"
+
+
+def mebibytes_tick(value: float) -> str:
+    """Memory on an axis: ``0.5 MiB``, ``20 MiB``."""
+    return f"{_short(value)} MiB" if value < 1024 else f"{_short(value / 1024)} GiB"
+
+
+def error(value: float | None) -> str:
+    """A relative error: ``0.13 %``, ``1.3e-6``, or ``same to rounding``."""
+    if value is None:
+        return UNKNOWN
+    if value < ROUNDING:
+        return "same to rounding"
+    if value < PERCENT_FROM:
+        return _exponent(value, 1)
+    percent = 100 * value
+    return f"{percent:.2f} %" if percent < 9.995 else f"{percent:,.0f} %"
+
+
+def error_tick(value: float) -> str:
+    """An error on an axis: ``0.1 %``, ``1e-6``."""
+    return _exponent(value, 0) if value < 0.99 * PERCENT_FROM else f"{_short(100 * value)} %"
+
+
+def share(value: float | None) -> str:
+    """A correlation, cosine or share: ``0.984``; more digits close to 1, where they matter."""
+    if value is None:
+        return UNKNOWN
+    if 0.9995 <= value < 1 - ROUNDING:
+        return f"1 − {_exponent(1 - value, 1)}"
+    return f"{value:.3f}".replace("-", "−")
+
+
+def share_tick(value: float) -> str:
+    """A share on an axis."""
+    return f"{value:.2f}".replace("-", "−")
+
+
+def times(factor: float) -> str:
+    """A ratio: ``1.4``, ``12``."""
+    return f"{factor:.1f}" if factor < 9.95 else f"{factor:,.0f}"
+
+
+def slope(growth: Growth | None) -> str:
+    """An exponent with its interval: ``1.93 (1.80 to 2.06)``."""
+    if growth is None:
+        return UNKNOWN
+    return f"{growth.slope:.2f} ({growth.low:.2f} to {growth.high:.2f})".replace("-", "−")
+
+
+def metric(name: str, value: float | None) -> str:
+    """A value of that metric in its unit."""
+    unit, better = METRICS[name].unit, METRICS[name].better
+    if value is None:
+        return UNKNOWN
+    formats: dict[str, Callable[[float], str]] = {"s": seconds, "MiB": mebibytes, "positions": _positions}
+    return formats.get(unit, error if better == "lower" else share)(value)
+
+
+def span(values: Iterable[float | None], form: Callable[[float | None], str]) -> str:
+    """The smallest and the largest of `values`: ``12 ms to 15 ms``; one of them if they read the same."""
+    known = sorted(value for value in values if value is not None)
+    if not known:
+        return UNKNOWN
+    low, high = form(known[0]), form(known[-1])
+    return low if low == high else f"{low} to {high}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""
+
+
+def plural(number: int, singular: str, many: str | None = None) -> str:
+    """``1 case``, ``2 cases``."""
+    return f"{count(number)} {singular if number == 1 else many or singular + 's'}"
+
+
+def shortened(text: str, most: int = 30) -> str:
+    """Text that fits into a figure; the middle goes, since beginnings and ends tell names apart."""
+    if len(text) <= most:
+        return text
+    front = (most - 1) // 2
+    return f"{text[:front]}…{text[front + 1 - most :]}"
+
+
+def _exponent(value: float, decimals: int) -> str:
+    mantissa, power = f"{value:.{decimals}e}".split("e")
+    return f"{mantissa}e{int(power)}"
+
+
+def _positions(value: float) -> str:
+    return "same to rounding" if value < ROUNDING else _exponent(value, 1) if value < 1e-3 else _three_digits(value)
