@@ -22,7 +22,7 @@ def sigmoid_sum(
     """(B, K, Q) F_k(q) = Σ_j w_kj σ((x_j - q) / τ), for K weightings of the same J sources x_j.
 
     No more than a tile of the (queries, sources) table exists at a time, forward or backward; the backward pass
-    computes it again. With ∂F/∂x_j = w_kj σ'((x_j - q) / τ) / τ, and the opposite sign for q. A second derivative is
+    computes it again, unless a single tile was all. With ∂F/∂x_j = w_kj σ'((x_j - q) / τ) / τ, and the opposite sign for q. A second derivative is
     not provided: asking for it raises.
     """
     result: Tensor = _SigmoidSum.apply(weights, sources, queries, tau)
@@ -32,28 +32,31 @@ def sigmoid_sum(
 class _SigmoidSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weights: Tensor, sources: Tensor, queries: Tensor, tau: float) -> Tensor:
-        ctx.save_for_backward(weights, sources, queries)
-        ctx.tau = tau
         result = weights.new_empty(*weights.shape[:2], queries.shape[1])
         for profiles, span, table in _tiles(sources, queries, tau):
             torch.matmul(weights[profiles], table.mT, out=result[profiles, :, span])
+        only_table = table if table.shape == (*queries.shape, sources.shape[1]) else None
+        ctx.save_for_backward(weights, sources, queries, only_table)
+        ctx.tau = tau
         return result
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        weights, sources, queries = ctx.saved_tensors
+        weights, sources, queries, only_table = ctx.saved_tensors
         need_weights, need_sources, need_queries, _ = ctx.needs_input_grad
         to_weights = torch.zeros_like(weights) if need_weights else None
         to_sources = torch.zeros_like(sources) if need_sources else None
         to_queries = torch.empty_like(queries) if need_queries else None
-        for profiles, span, table in _tiles(sources, queries, ctx.tau):
+        everything = [(slice(None), slice(None), only_table)]
+        for profiles, span, table in everything if only_table is not None else _tiles(sources, queries, ctx.tau):
             part = gradient[profiles, :, span]
             if to_weights is not None:
                 to_weights[profiles] += part @ table
             if need_sources or need_queries:
-                # gradient with respect to x_j - q, at each place of the table: σ' = σ (1 - σ)
-                slopes = torch.ops.aten.sigmoid_backward(part.mT @ weights[profiles], table)
+                # The gradient with respect to x_j - q, at each place of the table, by σ' = σ (1 - σ).
+                slopes = part.mT @ weights[profiles]
+                torch.ops.aten.sigmoid_backward.grad_input(slopes, table, grad_input=slopes)
                 if to_sources is not None:
                     to_sources[profiles] += slopes.sum(1)
                 if to_queries is not None:

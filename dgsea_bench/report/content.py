@@ -43,7 +43,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; columns from `numeric_from` on are numbers, aligned right."""
+    """A table; a row of one cell is a heading for the rows below it.
+
+    Attributes:
+        numeric_from: columns from this one on are numbers, aligned right.
+        wide: it has so many rows and columns that it scrolls in a box of its own.
+    """
 
     title: str
     header: Sequence[str]
@@ -51,8 +56,6 @@ class Table:
     caption: str = ""
     numeric_from: int = 99
     wide: bool = False
-    starts: frozenset[int] = frozenset()
-    """Rows that begin a group, set off by a line; all of them if empty."""
 
 
 @dataclass
@@ -64,7 +67,6 @@ class Section:
     paragraphs: Sequence[str] = ()
     tables: Sequence[Table] = ()
     figures: list[Figure] = field(default_factory=list)
-    tables_last: bool = False
 
 
 @dataclass(frozen=True)

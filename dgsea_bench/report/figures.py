@@ -18,11 +18,11 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from dgsea_bench.report.wording import shortened
 
-WIDTH, HEIGHT = 500, 330
+WIDTH, HEIGHT = 500, 320
 """In units of the view box; a font of 12 units is then about 9 px on a telephone."""
 FONT = 12.5
 INK, FAINT = "#222222", "#6b6b6b"
-LABEL_ROOM = 172
+LABEL_ROOM = 182
 LINE_STEP = 15.5
 Form = Callable[[float], str]
 
@@ -66,7 +66,8 @@ def looks(labels: Sequence[str], baselines: Sequence[str]) -> dict[str, Look]:
             found[label] = Look("#777777", "X", (4.0, 2.5))
         else:
             turn = number // len(colours)
-            found[label] = Look(colours[number % len(colours)], "osD^vP"[turn % 6], ((), (6.0, 2.0), (2.0, 2.0))[turn % 3])
+            dashes: tuple[float, ...] = ((), (6.0, 2.0), (2.0, 2.0))[turn % 3]
+            found[label] = Look(colours[number % len(colours)], "osD^vP"[number % 6], dashes)
             number += 1
     return found
 
@@ -84,11 +85,12 @@ def trend(series: Sequence[Series], x_title: str, y_title: str, y_form: Form) ->
         _log_axis(axes, "y", [end for point in points for end in (point.low, point.y, point.high)], y_form)
         _size_axis(axes, sorted({point.x for point in points}))
         axes.set_xlabel(x_title)
-        axes.set_title(y_title, loc="left", pad=12)
+        axes.set_ylabel("")
+        _title(figure, y_title, 12)
         if direct:
             _label_ends(axes, series)
         else:
-            _legend(figure, series, columns=1)
+            _legend(figure, series, columns=1, markers=True, lines=True)
         return _svg(figure)
 
 
@@ -117,24 +119,24 @@ def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_fo
         else:
             axes.xaxis.set_major_formatter(lambda value, _: x_form(value))
             axes.margins(x=0.06)
-        axes.set_title(x_title, loc="left", pad=10, x=0)
-        _legend(figure, series, columns)
+        _title(figure, x_title, 12)
+        _legend(figure, series, columns, markers=True, lines=False)
         return _svg(figure)
 
 
-def curves(panels: Sequence[tuple[str, Sequence[Series]]], x_title: str) -> str:
-    """Curves over positions on linear axes, one panel below the other, with one legend."""
+def curves(panels: Sequence[tuple[str, Sequence[Series]]], x_title: str, below: str) -> str:
+    """Curves over positions on linear axes, a panel below the other; the backend `below` is a broad band below others."""
     shown = list({item.label: item for _, series in panels for item in series}.values())
     columns = 1 if max(len(item.label) for item in shown) > 26 else 2
     legend_height = 22 * math.ceil(len(shown) / columns)
-    panel_height = 150
-    height = 52 + (panel_height + 36) * len(panels) + legend_height
+    panel_height, gap = 150, 54
+    height = 20 + (panel_height + gap) * len(panels) + legend_height
     with _canvas(height) as figure:
         for number, (title, series) in enumerate(panels):
-            top = 30 + number * (panel_height + 36)
+            top = 28 + number * (panel_height + gap)
             axes = _axes(figure, left=66, right=20, top=top, bottom=height - top - panel_height)
-            for rank, item in enumerate(series):
-                width = 4.0 if rank == 0 and len(series) > 1 else 1.5
+            for item in series:
+                width = 4.0 if item.label == below else 1.5
                 (drawn,) = axes.plot([p.x for p in item.points], [p.y for p in item.points], color=item.look.colour)
                 drawn.set(linewidth=width, alpha=0.45 if width > 2 else 1.0)
                 if item.look.dashes:
@@ -144,9 +146,9 @@ def curves(panels: Sequence[tuple[str, Sequence[Series]]], x_title: str) -> str:
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}".replace("-", "−"))
             axes.locator_params(nbins=5)
             axes.margins(x=0.01)
-            axes.set_title(title, loc="left", pad=8)
+            _title(figure, title, top - 16)
         axes.set_xlabel(x_title)
-        _legend(figure, shown, columns)
+        _legend(figure, shown, columns, markers=False, lines=True)
         return _svg(figure)
 
 
@@ -166,6 +168,8 @@ def _canvas(height: float) -> Iterator[Figure]:
         "ytick.labelsize": FONT - 0.5,
         "legend.fontsize": FONT - 0.5,
         "axes.unicode_minus": True,
+        "axes.facecolor": "none",
+        "figure.facecolor": "none",
         "text.color": INK,
         "axes.labelcolor": FAINT,
         "axes.titlecolor": FAINT,
@@ -205,8 +209,8 @@ def _draw_line(axes: Axes, item: Series) -> None:
         axes.lines[-1].set_dashes(item.look.dashes)
     for point in item.points:
         if point.low is not None and point.high is not None:
-            ends = [point.low, point.high]
-            axes.plot([point.x] * 2, ends, color=item.look.colour, linewidth=1.2, marker="_", markersize=7, clip_on=False)
+            ends, colour = [point.low, point.high], item.look.colour
+            axes.plot([point.x] * 2, ends, color=colour, linewidth=1.2, marker="_", markersize=7, clip_on=False)
 
 
 def _draw_dots(axes: Axes, item: Series, shift: float) -> None:
@@ -227,15 +231,17 @@ def _label_ends(axes: Axes, series: Sequence[Series]) -> None:
         _, y = axes.transData.transform((item.points[-1].x, item.points[-1].y))
         ends.append(y - axes.bbox.y0)
         rooms.append(LINE_STEP * (2 if item.note else 1) + 3)
-    for item, end, y in zip(series, ends, spread(ends, rooms, height), strict=True):
+    for item, y in zip(series, spread(ends, rooms, height), strict=True):
         text = shortened(item.label, 24) + (f"\n{shortened(item.note, 28)}" if item.note else "")
         last = item.points[-1]
         axes.annotate(
             text, (last.x, last.y), (1.1, y / height), xycoords="data", textcoords="axes fraction",
             va="center", ha="left", annotation_clip=False, fontsize=FONT - 0.5, linespacing=1.25,
-            arrowprops={"arrowstyle": "-", "color": item.look.colour, "linewidth": 1.0, "shrinkA": 2, "shrinkB": 5},
+            arrowprops={
+                "arrowstyle": "-", "color": item.look.colour, "linewidth": 1.0,
+                "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 6,
+            },
         )  # fmt: skip
-        assert math.isfinite(end)  # noqa: S101
 
 
 def spread(wanted: Sequence[float], rooms: Sequence[float], height: float) -> list[float]:
@@ -253,14 +259,20 @@ def spread(wanted: Sequence[float], rooms: Sequence[float], height: float) -> li
     return [placed[index] for index in range(len(wanted))]
 
 
-def _legend(figure: Figure, series: Sequence[Series], columns: int) -> None:
+def _title(figure: Figure, text: str, top: float) -> None:
+    """What the vertical axis says, written level, from the left edge of the figure."""
+    figure.text(8 / WIDTH, 1 - top / (figure.get_figheight() * 72), text, color=FAINT, va="center")
+
+
+def _legend(figure: Figure, series: Sequence[Series], columns: int, *, markers: bool, lines: bool) -> None:
     handles = []
     for item in series:
         text = item.label + (f"  {item.note}" if item.note else "")
         (handle,) = Axes(figure, (0, 0, 1, 1)).plot(
-            [], [], color=item.look.colour, marker=item.look.marker, label=shortened(text, 60), markersize=7, linewidth=1.8
-        )
-        if item.look.dashes:
+            [], [], color=item.look.colour, label=shortened(text, 60), markersize=7, linewidth=1.8 if lines else 0,
+            marker=item.look.marker if markers else "",
+        )  # fmt: skip
+        if item.look.dashes and lines:
             handle.set_dashes(item.look.dashes)
         handles.append(handle)
     figure.legend(

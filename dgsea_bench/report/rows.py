@@ -38,6 +38,11 @@ class Problem:
         sizes = [-1 if size is None else size for size in (self.genes, self.sets, self.profiles)]
         return (*sizes, self.scores, self.settings)
 
+    def without(self, axis: Axis) -> "Problem":
+        """The same, whatever its size along that axis."""
+        sizes = {name: None if name == axis else getattr(self, name) for name in ("genes", "sets", "profiles")}
+        return replace(self, **sizes)  # type: ignore[arg-type]
+
     def differing(self, names: Iterable[str]) -> str:
         """The settings of these names in words: ``dtype float32, set_size 5``."""
         return ", ".join(f"{name} {dict(self.settings)[name]}" for name in names if name in dict(self.settings))
@@ -165,7 +170,7 @@ class Run:
         families: dict[Problem, dict[str, list[Result]]] = {}
         for result in self.results:
             if getattr(result.problem, axis) is not None:
-                family = replace(result.problem, **{axis: None})
+                family = result.problem.without(axis)
                 families.setdefault(family, {}).setdefault(result.label, []).append(result)
         found: dict[Problem, list[Line]] = {}
         for family, by_label in families.items():

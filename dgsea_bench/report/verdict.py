@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dgsea_bench.report import wording
-from dgsea_bench.report.rows import Problem, Result, sizes_in_words
+from dgsea_bench.report.rows import Problem, Result, Run, sizes_in_words
 
 
 @dataclass(frozen=True)
 class Need:
-    """How wrong a result may be: `value` bounds largest error / largest true score, `gradient` the relative L2 error."""
+    """How wrong a result may be.
+
+    Attributes:
+        value: bounds largest error / largest true score. gradient: bounds the relative L2 error of the gradient.
+    """
 
     title: str
     value: float
@@ -28,6 +32,7 @@ class Recommendation:
     Attributes:
         chosen: the fastest that meets the need; None, with `why`, where there is none.
         rivals: others that meet it and are as fast within noise: their quartiles overlap.
+        alone: nothing else meets the need. errors_unknown: there is no truth to choose by.
     """
 
     problem: Problem
@@ -35,6 +40,8 @@ class Recommendation:
     chosen: Result | None
     rivals: tuple[Result, ...] = ()
     why: str = ""
+    alone: bool = False
+    errors_unknown: bool = False
 
 
 def recommend(results: Sequence[Result], need: Need) -> list[Recommendation]:
@@ -69,7 +76,8 @@ def meets(result: Result, need: Need, *, gradient_known: bool) -> bool:
 def _for_problem(problem: Problem, results: Sequence[Result], need: Need) -> Recommendation:
     rivals = contenders(results)
     if not rivals:
-        return Recommendation(problem, need, None, why=_why_no_contender(results))
+        why, unknown = _why_no_contender(results)
+        return Recommendation(problem, need, None, why=why, errors_unknown=unknown)
     gradient_known = any(result.values("gradient_error") for result in rivals)
     accurate = [result for result in rivals if meets(result, need, gradient_known=gradient_known)]
     if not accurate:
@@ -77,22 +85,24 @@ def _for_problem(problem: Problem, results: Sequence[Result], need: Need) -> Rec
     chosen, *others = sorted(accurate, key=lambda result: _time(result, "step_seconds"))
     reach = _time(chosen, "step_seconds_q3")
     as_fast = tuple(result for result in others if _time(result, "step_seconds_q1") <= reach)
-    return Recommendation(problem, need, chosen, as_fast)
+    return Recommendation(problem, need, chosen, as_fast, alone=not others)
 
 
-def _why_no_contender(results: Sequence[Result]) -> str:
+def _why_no_contender(results: Sequence[Result]) -> tuple[str, bool]:
+    """The reason, and whether it is that errors are unknown."""
     rows = [row for result in results if result.target == "dgsea" for row in result.done]
     if not rows:
-        return "no dGSEA backend finished"
+        return "no dGSEA backend finished", False
     if not any("value_error_scaled" in row.metrics for row in rows):
         reason = next((row.without_truth for row in rows if row.without_truth), None)
-        return f"errors are unknown: {reason or 'there is no truth'}"
-    return "no dGSEA backend finished with both errors and times"
+        return f"errors are unknown: {reason or 'there is no truth'}", True
+    return "no dGSEA backend finished with both errors and times", False
 
 
 def _time(result: Result, name: str) -> float:
+    """Seconds; a quartile that was not recorded is taken for the median."""
     value = result.typical(name)
-    return value if value is not None else float(result.typical("step_seconds") or 0.0)
+    return value if value is not None else _time(result, "step_seconds")
 
 
 @dataclass(frozen=True)
@@ -131,10 +141,26 @@ def sentences(recommendations: Sequence[Sequence[Recommendation]], results: Sequ
         reasons = list(dict.fromkeys(item.why for each in recommendations for item in each))
         return [f"Nothing can be recommended: {'; '.join(reasons)}."]
     found = [_of_need(each, results) for each in recommendations]
-    unknown = [item.problem for item in recommendations[0] if item.why.startswith("errors are unknown")]
+    unknown = [item.problem for item in recommendations[0] if item.errors_unknown]
     if unknown:
-        found.append(f"At {sizes_in_words(unknown)} there is no truth, so errors are unknown and nothing is recommended.")
+        place = sizes_in_words(unknown)
+        found.append(f"At {place} there is no truth, so errors are unknown and nothing is recommended.")
     return found
+
+
+def growth_sentence(run: Run) -> str:
+    """How time grows with genes, on the lines with most sizes."""
+    families = sorted(run.lines("genes").values(), key=lambda lines: -max(len(line.results) for line in lines))
+    fitted = [
+        (f"{growth.slope:.2f} for {line.label}", growth)
+        for line in (families[0] if families else [])
+        if line.results[0].target == "dgsea" and (growth := line.growth("step_seconds"))
+    ]
+    if not fitted:
+        return ""
+    low, high = min(item.sizes[0] for _, item in fitted), max(item.sizes[1] for _, item in fitted)
+    powers = wording.listed([text for text, _ in fitted])
+    return f"From {low:,.0f} to {high:,.0f} genes, time grows as the number of genes to the power of {powers}."
 
 
 def _of_need(recommendations: Sequence[Recommendation], results: Sequence[Result]) -> str:
@@ -142,39 +168,41 @@ def _of_need(recommendations: Sequence[Recommendation], results: Sequence[Result
     for item in recommendations:
         if item.chosen:
             by_label.setdefault(item.chosen.label, []).append(item)
-    need = recommendations[0].need.title
+    need = recommendations[0].need
     if not by_label:
-        return f"No backend measured here is {need}."
+        return f"No backend measured here is {need.title}."
     parts = [_of_label(label, items, results) for label, items in by_label.items()]
-    start = f"To be {need}" if recommendations[0].need.gradient is not None else f"If {need} is enough"
-    without = sum(1 for item in recommendations if not item.chosen and not item.why.startswith("errors are unknown"))
-    rest = f"; on {wording.plural(without, 'problem')} no backend meets it" if without else ""
-    return f"{start}, use {'; '.join(parts)}{rest}."
+    without = sum(1 for item in recommendations if not item.chosen and not item.errors_unknown)
+    rest = f" On {wording.plural(without, 'problem')} no backend meets this." if without else ""
+    return f"{need.title[:1].upper()}{need.title[1:]}: use {'; '.join(parts)}.{rest}"
 
 
 def _of_label(label: str, items: Sequence[Recommendation], results: Sequence[Result]) -> str:
     """``nyswin at 400 to 4,000 genes (1.2 to 1.6 times as fast as exact; its gradient is off by up to 3 %)``."""
     chosen = [item.chosen for item in items if item.chosen]
-    exact = {result.problem: result for result in results if result.label == "exact"}
-    remarks = []
-    ratios = [_ratio(exact[item.problem], item) for item in chosen if label != "exact" and item.problem in exact]
-    if ratios := [ratio for ratio in ratios if ratio]:
-        remarks.append(f"{wording.span(ratios, lambda ratio: wording.times(ratio or 0))} times as fast as exact")
+    remarks = [_against_exact(label, chosen, results)]
     gradient = max((value for item in chosen if (value := item.worst("gradient_error")) is not None), default=0.0)
     if gradient > EXACT.value:
         remarks.append(f"its gradient is off by up to {wording.error(gradient)}")
-    tied = sum(1 for item in items if item.rivals)
+    if all(item.alone for item in items):
+        remarks.append("nothing else measured is as accurate")
+    elif label == "exact":
+        remarks.append("no approximation is faster")
+    tied = [item for item in items if item.rivals]
     if tied:
-        everywhere = "" if tied == len(items) else f" in {tied} of {len(items)} problems"
-        remarks.append(f"{wording.listed(_labels_of_rivals(items))} as fast within noise{everywhere}")
+        names = wording.listed(list(dict.fromkeys(rival.label for item in tied for rival in item.rivals)), "or")
+        often = "" if len(tied) == len(items) else f" in {len(tied)} of {len(items)} problems"
+        remarks.append(f"{names} as fast within noise{often}")
     place = sizes_in_words([item.problem for item in items])
-    return f"{label} at {place}" + (f" ({'; '.join(remarks)})" if remarks else "")
+    told = "; ".join(remark for remark in remarks if remark)
+    return f"{label} at {place} ({told})" if told else f"{label} at {place}"
 
 
-def _labels_of_rivals(items: Sequence[Recommendation]) -> list[str]:
-    return list(dict.fromkeys(rival.label for item in items for rival in item.rivals))
-
-
-def _ratio(slow: Result, fast: Result) -> float | None:
-    theirs, ours = slow.typical("step_seconds"), fast.typical("step_seconds")
-    return theirs / ours if theirs and ours else None
+def _against_exact(label: str, chosen: Sequence[Result], results: Sequence[Result]) -> str:
+    """How many times as fast as the exact backend, where both were measured."""
+    exact = {result.problem: result.typical("step_seconds") for result in results if result.label == "exact"}
+    pairs = [(exact.get(item.problem), item.typical("step_seconds")) for item in chosen]
+    ratios = [slow / fast for slow, fast in pairs if slow and fast]
+    if label == "exact" or not ratios:
+        return ""
+    return f"{wording.span(ratios, lambda ratio: wording.times(ratio or 0.0))} times as fast as exact"

@@ -48,23 +48,29 @@ def seconds_tick(value: float) -> str:
 
 
 def mebibytes(value: float | None) -> str:
-    """An amount of memory: ``2.4 MiB``, ``41 MiB``, ``1.30 GiB``."""
+    """An amount of memory: ``16 KiB``, ``2.4 MiB``, ``41 MiB``, ``1.30 GiB``."""
     if value is None:
         return UNKNOWN
+    if 0 < value < 0.95:
+        return f"{value * 1024:.0f} KiB"
     if value >= 1023.5:
         return f"{_three_digits(value / 1024)} GiB"
     return f"{value:.1f} MiB" if value < 9.95 else f"{value:.0f} MiB"
 
 
 def mebibytes_tick(value: float) -> str:
-    """Memory on an axis: ``0.5 MiB``, ``20 MiB``."""
+    """Memory on an axis: ``100 KiB``, ``20 MiB``."""
+    if value < 1:
+        return f"{value * 1000:.0f} KiB"
     return f"{_short(value)} MiB" if value < 1024 else f"{_short(value / 1024)} GiB"
 
 
 def error(value: float | None) -> str:
-    """A relative error: ``0.13 %``, ``1.3e-6``, or ``same to rounding``."""
+    """A relative error: ``0.13 %``, ``1.3e-6``, ``same to rounding``, or ``0``."""
     if value is None:
         return UNKNOWN
+    if value == 0:
+        return "0"
     if value < ROUNDING:
         return "same to rounding"
     if value < PERCENT_FROM:
@@ -146,4 +152,6 @@ def _exponent(value: float, decimals: int) -> str:
 
 
 def _positions(value: float) -> str:
-    return "same to rounding" if value < ROUNDING else _exponent(value, 1) if value < 1e-3 else _three_digits(value)
+    if 0 < value < ROUNDING:
+        return "same to rounding"
+    return _exponent(value, 1) if 0 < value < 1e-3 else _three_digits(value)

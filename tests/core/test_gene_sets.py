@@ -13,16 +13,23 @@ MEMBERS = st.lists(st.sampled_from([*GENES, "unknown1", "unknown2"]), max_size=1
 
 
 @st.composite
-def matched(draw):
-    """(sets, genes, limits, GeneSets) of arguments that leave at least one set."""
+def arguments(draw):
+    """(sets, genes, size limits) that leave at least one set."""
     genes = draw(st.permutations(GENES))
     sets = draw(st.dictionaries(NAMES, MEMBERS, min_size=1, max_size=6))
     low = draw(st.integers(1, 3))
     limits = {"min_size": low, "max_size": draw(st.none() | st.integers(low, 5))}
-    try:
-        return sets, genes, limits, GeneSets.from_dict(sets, genes, **limits)
-    except InputError:
-        assume(False)
+    assume(any(usable(plain_matching(listed, genes), genes, **limits) for listed in sets.values()))
+    return sets, genes, limits
+
+
+def matched(example):
+    sets, genes, limits = example
+    return GeneSets.from_dict(sets, genes, **limits)
+
+
+def plain_matching(listed, genes):
+    return [index for index, gene in enumerate(genes) if gene in listed]
 
 
 def members(gene_sets, number):
@@ -34,12 +41,13 @@ def usable(found, genes, min_size, max_size):
     return min_size <= len(found) <= (max_size or len(genes)) and len(found) < len(genes)
 
 
-@given(matched())
+@given(arguments())
 def test_indices_ascend_and_equal_a_plain_matching(example):
-    sets, genes, limits, gene_sets = example
+    sets, genes, limits = example
+    gene_sets = matched(example)
     expected = {}
     for name, listed in sets.items():
-        found = [index for index, gene in enumerate(genes) if gene in listed]
+        found = plain_matching(listed, genes)
         if usable(found, genes, **limits):
             expected[name] = found
     assert {name: members(gene_sets, number) for number, name in enumerate(gene_sets.names)} == expected
@@ -47,17 +55,17 @@ def test_indices_ascend_and_equal_a_plain_matching(example):
     assert gene_sets.genes == tuple(genes)
 
 
-@given(matched())
+@given(arguments())
 def test_every_set_is_either_kept_or_dropped_with_a_reason(example):
-    sets, _, _, gene_sets = example
-    assert sorted([*gene_sets.names, *gene_sets.dropped]) == sorted(sets)
+    gene_sets = matched(example)
+    assert sorted([*gene_sets.names, *gene_sets.dropped]) == sorted(example[0])
     assert all(gene_sets.dropped.values())
     assert sum(gene_sets.dropped_by_reason.values()) == len(gene_sets.dropped)
 
 
-@given(matched())
+@given(arguments())
 def test_sizes_membership_and_set_of_member_agree(example):
-    gene_sets = example[-1]
+    gene_sets = matched(example)
     table = gene_sets.membership()
     assert table.shape == (len(gene_sets), len(gene_sets.genes))
     assert table.dtype == torch.bool
@@ -65,9 +73,9 @@ def test_sizes_membership_and_set_of_member_agree(example):
     assert table.nonzero().tolist() == torch.stack([gene_sets.set_of_member, gene_sets.indices], 1).tolist()
 
 
-@given(matched(), st.data())
+@given(arguments(), st.data())
 def test_a_subset_holds_the_same_members(example, data):
-    gene_sets = example[-1]
+    gene_sets = matched(example)
     start = data.draw(st.integers(0, len(gene_sets) - 1))
     stop = data.draw(st.integers(start + 1, len(gene_sets)))
     subset = gene_sets.subset(start, stop)
@@ -77,9 +85,9 @@ def test_a_subset_holds_the_same_members(example, data):
     assert torch.equal(subset.membership(), gene_sets.membership()[start:stop])
 
 
-@given(matched())
+@given(arguments())
 def test_moving_to_a_device_changes_nothing_else(example):
-    gene_sets = example[-1]
+    gene_sets = matched(example)
     moved = gene_sets.to("cpu")
     assert (moved.names, moved.genes, moved.dropped) == (gene_sets.names, gene_sets.genes, gene_sets.dropped)
     assert torch.equal(moved.membership(), gene_sets.membership())

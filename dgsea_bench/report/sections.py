@@ -1,0 +1,168 @@
+"""The sections of the report in their order, each made from the run alone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from dgsea_bench.report import plots, tables, wording
+from dgsea_bench.report.content import Figure, Headline, Section
+from dgsea_bench.report.curves import curve_figure
+from dgsea_bench.report.rows import Axis, Problem, Run, sizes_in_words
+from dgsea_bench.report.verdict import NEEDS, grouped, growth_sentence, recommend, sentences
+
+MOST_FAMILIES = 3
+"""Of many sets of lines that differ in a setting, so many are drawn; the tables hold them all."""
+
+
+def headline(run: Run) -> Headline:
+    """Title, what was measured, and where."""
+    names = wording.listed(list(dict.fromkeys(row.scenario for row in run.rows)))
+    count = {status: sum(row.status == status for row in run.rows) for status in ("done", "skipped", "failed")}
+    kinds = list(dict.fromkeys(problem.scores for problem in run.problems))
+    measured = (
+        f"{wording.plural(len(run.rows), 'case')}: {count['done']:,} done, {count['skipped']:,} skipped, "
+        f"{count['failed']:,} failed. {wording.plural(len(run.labels), 'backend')} at {sizes_in_words(run.problems)} "
+        f"on {wording.plural(len(kinds), 'kind')} of scores ({wording.listed(kinds)})."
+    )
+    return Headline(f"Which dGSEA backend to use: {names}", measured, "; ".join(tables.machines(run)))
+
+
+def verdict(run: Run) -> Section:
+    """The answer first: sentences, and a line per problem size and need."""
+    recommendations = [recommend(run.results, need) for need in NEEDS]
+    said = sentences(recommendations, run.results)
+    baseline = tables.baseline_sentence(run)
+    table = tables.verdict_table(run, grouped(recommendations))
+    grows = growth_sentence(run)
+    return Section("Verdict", "verdict", [sentence for sentence in (*said, grows, baseline) if sentence], [table])
+
+
+def accuracy_and_cost(run: Run) -> Section | None:
+    """Error, gradient error, time and memory against genes; by problem where there is one size only."""
+    families = run.lines("genes")
+    quantities = (plots.ERROR, plots.GRADIENT, plots.TIME, plots.MEMORY)
+    if families:
+        chosen = sorted(families.values(), key=lambda lines: -max(len(line.results) for line in lines))[:MOST_FAMILIES]
+        figures = [plots.trend_figure(run, lines, quantity) for lines in chosen for quantity in quantities]
+        left_out = len(families) - len(chosen)
+        more = [f"{left_out} more groups of lines are in the tables only."] if left_out else []
+        return Section("Accuracy and cost against genes", "growth", more, figures=figures)
+    groups = [(name, problem) for name, problem in _named(run, run.problems)]
+    figures = [
+        plots.dot_figure(run, groups, quantity, f"{quantity.subject[:1].upper()}{quantity.subject[1:]} by backend")
+        for quantity in quantities
+    ]
+    only = "One number of genes was measured, so there is no growth to show."
+    return Section("Accuracy and cost", "growth", [only], figures=figures)
+
+
+def other_axes(run: Run) -> Section | None:
+    """Cost against gene sets and profiles, where at least three values of them were measured."""
+    figures: list[Figure] = []
+    axes: tuple[Axis, Axis] = ("sets", "profiles")
+    for axis in axes:
+        for lines in list(run.lines(axis).values())[:MOST_FAMILIES]:
+            if max(len(line.results) for line in lines) >= 3:
+                figures += [plots.trend_figure(run, lines, quantity) for quantity in (plots.TIME, plots.MEMORY)]
+    return Section("Cost against sets and profiles", "axes", figures=figures) if figures else None
+
+
+def kinds_of_scores(run: Run) -> Section | None:
+    """Errors by generator, at the size where most kinds were measured."""
+    by_size: dict[Problem, list[Problem]] = {}
+    for problem in run.problems:
+        by_size.setdefault(replace(problem, scores=""), []).append(problem)
+    problems = max(by_size.values(), key=len)
+    if len(problems) < 2:
+        return None
+    groups = [(problem.scores, problem) for problem in problems]
+    figures = [
+        plots.dot_figure(run, groups, quantity, _kinds_heading(run, problems, quantity))
+        for quantity in (plots.ERROR, plots.GRADIENT)
+    ]
+    size = plots.describe(run, replace(problems[0], scores="all")).partition(", ")[2]
+    return Section("Kinds of scores", "kinds", [f"All at {size}."], figures=figures)
+
+
+def running_sums(run: Run) -> Section:
+    """The running sum of one gene set under each backend."""
+    return Section("Running sum", "curves", figures=[curve_figure(run)])
+
+
+def agreement(run: Run) -> Section | None:
+    """Whether dES ranks gene sets as classical ES does, and gives them the same sign."""
+    groups = _named(run, run.problems)
+    figures = []
+    for quantity in (plots.SPEARMAN, plots.SIGN):
+        values = [v for item in run.results if item.target == "dgsea" for v in item.values(quantity.metric)]
+        if values:
+            heading = f"dES and classical ES: {quantity.subject} of {wording.span(values, quantity.form)}"
+            figures.append(plots.dot_figure(run, groups, quantity, heading))
+    if not figures:
+        return None
+    explained = (
+        "Without a null distribution: dES against the classical enrichment score of the same sets, per profile. "
+        "What soft ranks change against hard ones counts here; an approximation is good when it sits on exact."
+    )
+    return Section("Agreement with classical GSEA", "agreement", [explained], figures=figures)
+
+
+def all_cases(run: Run) -> Section:
+    """Every number, and every case without one."""
+    found = [tables.unfinished_table(run), *tables.case_tables(run), tables.inputs_table(run)]
+    return Section("All cases", "cases", tables=[table for table in found if table is not None])
+
+
+def environments(run: Run) -> Section:
+    """Machines and versions."""
+    return Section("Where it was measured", "environment", tables=[tables.environment_table(run)])
+
+
+def how_to_read(run: Run) -> Section:
+    """Each metric in words."""
+    text = [
+        "Truth is the exact backend in float64. A relative error is abs(dES − truth) / abs(truth), "
+        "per profile and set.",
+        "The gradient is that of Σ u·dES with fixed random u, with respect to all scores.",
+        "Times are medians of repeated calls after warm-up, with quartiles; growth is the slope of log cost on log "
+        "size. Memory is the peak above what was in use when the call began.",
+        "As fast within noise: the quartiles of the two times overlap.",
+    ]
+    return Section("How to read this", "reading", text, [tables.metrics_table(run)])
+
+
+SECTIONS: tuple[Callable[[Run], Section | None], ...] = (
+    verdict,
+    accuracy_and_cost,
+    other_axes,
+    kinds_of_scores,
+    running_sums,
+    agreement,
+    all_cases,
+    environments,
+    how_to_read,
+)
+
+
+def _named(run: Run, problems: list[Problem]) -> list[tuple[str, Problem]]:
+    """Short names that tell the problems of this run apart."""
+    several = {axis: len({getattr(p, axis) for p in problems}) > 1 for axis in ("genes", "sets", "profiles")}
+    kinds = len({problem.scores for problem in problems}) > 1
+    named = []
+    for problem in problems:
+        sizes = [f"{getattr(problem, axis) or 0:,} {axis}" for axis, differs in several.items() if differs]
+        parts = [*([problem.scores] if kinds or not sizes else []), *sizes, problem.differing(run.varying)]
+        named.append((", ".join(part for part in parts if part), problem))
+    return named
+
+
+def _kinds_heading(run: Run, problems: list[Problem], quantity: plots.Quantity) -> str:
+    found = [
+        (value, item.label, item.problem.scores)
+        for item in run.results
+        if item.problem in problems and item.target == "dgsea"
+        for value in item.values(quantity.metric)
+    ]
+    if not found or max(found)[0] < wording.ROUNDING:
+        return f"The {quantity.subject} is zero or unknown on every kind of scores"
+    value, label, kind = max(found)
+    return f"The {quantity.subject} is largest on {kind} scores: {wording.error(value)} ({label})"

@@ -1,0 +1,208 @@
+"""Tables from rows."""
+
+from collections.abc import Sequence
+
+from dgsea_bench.bench.metrics import METRICS
+from dgsea_bench.bench.results import Row
+from dgsea_bench.report import wording
+from dgsea_bench.report.content import Cell, Table
+from dgsea_bench.report.rows import Problem, Result, Run
+from dgsea_bench.report.verdict import CLOSE, Group, Recommendation
+
+NOTABLE_GRADIENT_ERROR = 0.01
+
+
+def verdict_table(run: Run, groups: Sequence[Group]) -> Table:
+    """For this problem size, use this backend."""
+    header = ["need", "use", "mean error", "gradient error", "time", "memory", "growth with genes"]
+    body: list[list[Cell]] = []
+    for group in groups:
+        body.append([_problem_cell(run, group)])
+        body += [_verdict_cells(run, members) for members in group.by_need]
+    caption = (
+        "Recommended is the fastest backend (forward and backward pass) within the need, which bounds the scaled error: "
+        "largest error / largest true score. Where kinds of scores share a line, numbers go from the least to the "
+        "largest. Growth: fitted exponent of time with its 95 % interval, and the order that the backend claims. A "
+        "gradient error above 1 % is marked."
+    )
+    return Table("For this problem size, use this backend", header, body, caption, numeric_from=2)
+
+
+def _problem_cell(run: Run, group: Group) -> Cell:
+    names = [name for name in run.varying if name != "ranking"]
+    notes = [wording.listed(group.kinds) + " scores", group.problem.differing(names)]
+    return Cell(size_in_words(group.problem), ", ".join(note for note in notes if note))
+
+
+def _verdict_cells(run: Run, members: Sequence[Recommendation]) -> list[Cell]:
+    """Need, use, error, gradient error, time, memory, growth."""
+    need = Cell(members[0].need.title)
+    chosen = [item.chosen for item in members if item.chosen]
+    if not chosen:
+        return [need, Cell("nothing", members[0].why), *[Cell(wording.UNKNOWN)] * 5]
+    shared = [rival.label for rival in members[0].rivals if all(rival.label in _rivals(item) for item in members)]
+    as_fast = f"{wording.listed(shared)} as fast within noise" if shared else ""
+    gradient = [item.worst("gradient_error") for item in chosen]
+    marked = any(value is not None and value > NOTABLE_GRADIENT_ERROR for value in gradient)
+    return [
+        need,
+        Cell(chosen[0].label, as_fast, strong=True),
+        Cell(_worst(chosen, "value_error_mean"), f"scaled {_worst(chosen, 'value_error_scaled')}"),
+        Cell(wording.span(gradient, wording.error), warn=marked),
+        Cell(wording.span([item.typical("step_seconds") for item in chosen], wording.seconds)),
+        Cell(wording.span([item.typical("step_peak_mib") for item in chosen], wording.mebibytes)),
+        _growth_cell(run, chosen),
+    ]
+
+
+def _worst(chosen: Sequence[Result], name: str) -> str:
+    return wording.span([item.worst(name) for item in chosen], wording.error)
+
+
+def _rivals(item: Recommendation) -> list[str]:
+    return [rival.label for rival in item.rivals]
+
+
+def _growth_cell(run: Run, chosen: Sequence[Result]) -> Cell:
+    """Of time with genes, on a line that one of these results lies on."""
+    for lines in run.lines("genes").values():
+        for line in lines:
+            if any(result in line.results for result in chosen) and (fitted := line.growth("step_seconds")):
+                return Cell(wording.slope(fitted), f"claimed {line.results[0].cost}")
+    return Cell(wording.UNKNOWN, f"claimed {chosen[0].cost}")
+
+
+def baseline_sentence(run: Run) -> str:
+    """What classical GSEA takes, which is no contender."""
+    results = [item for item in run.results if item.target == "gsea" and item.typical("forward_seconds") is not None]
+    if not results:
+        return ""
+    seconds = wording.span([item.typical("forward_seconds") for item in results], wording.seconds)
+    names = wording.listed(list(dict.fromkeys(item.label for item in results)))
+    return f"Classical GSEA ({names}) has no gradient and is no contender; its forward pass takes {seconds}."
+
+
+def size_in_words(problem: Problem) -> str:
+    """``4,000 genes × 50 sets × 1 profile``."""
+    sizes = ((axis, getattr(problem, axis)) for axis in ("genes", "sets", "profiles"))
+    return " × ".join(f"{wording.count(size)} {axis.removesuffix('s') if size == 1 else axis}" for axis, size in sizes)
+
+
+def size_text(problem: Problem) -> str:
+    """``4,000 × 50 × 1``."""
+    return " × ".join(wording.count(size) for size in (problem.genes, problem.sets, problem.profiles))
+
+
+def case_tables(run: Run) -> list[Table]:
+    """Every finished case: one table of accuracy, one of cost."""
+    costs = [name for name, metric in METRICS.items() if metric.unit in ("s", "MiB")]
+    accuracy = [name for name in METRICS if name not in costs]
+    done = sorted((row for row in run.rows if row.status == "done"), key=lambda row: run.problem(row).order)
+    if not done:
+        return []
+    return [
+        _case_table(run, done, "Accuracy of every finished case", accuracy),
+        _case_table(run, done, "Cost of every finished case: medians, with quartiles", costs),
+    ]
+
+
+def _case_table(run: Run, rows: Sequence[Row], title: str, metrics: Sequence[str]) -> Table:
+    body: list[list[Cell]] = []
+    previous = None
+    for row in rows:
+        problem = run.problem(row)
+        if problem != previous:
+            notes = [f"{problem.scores} scores", problem.differing(run.varying)]
+            body.append([Cell(size_in_words(problem), ", ".join(note for note in notes if note))])
+        body.append([Cell(row.label, _seed(run, row)), *[_metric_cell(row, name) for name in metrics]])
+        previous = problem
+    header = ["backend", *[name.replace("_", " ") for name in metrics]]
+    without = sorted({row.without_truth for row in rows if row.without_truth})
+    caption = f"No errors where there is no truth: {'; '.join(without)}." if without else ""
+    return Table(title, header, body, caption, numeric_from=1, wide=True)
+
+
+def _metric_cell(row: Row, name: str) -> Cell:
+    low, high = row.metrics.get(f"{name}_q1"), row.metrics.get(f"{name}_q3")
+    quartiles = f"{wording.metric(name, low)} to {wording.metric(name, high)}" if low is not None else ""
+    return Cell(wording.metric(name, row.metrics.get(name)), quartiles)
+
+
+def _seed(run: Run, row: Row) -> str:
+    seeds = {other.case["source"].get("seed") for other in run.rows}
+    return f"seed {row.case['source'].get('seed')}" if len(seeds) > 1 else ""
+
+
+def unfinished_table(run: Run) -> Table | None:
+    """Skipped and failed cases with their reasons."""
+    rows = [row for row in run.rows if row.status != "done"]
+    if not rows:
+        return None
+    body = []
+    for row in rows:
+        problem = run.problem(row)
+        what = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
+        status = Cell(row.status, warn=row.status == "failed")
+        body.append([status, Cell(row.label), what, Cell(row.reason or "no reason was given")])
+    header = ["status", "backend", "scores, genes × sets × profiles", "reason"]
+    return Table("Skipped and failed cases", header, body)
+
+
+def inputs_table(run: Run) -> Table | None:
+    """Sizes of sets, ties, and sets that were left out, for each problem."""
+    facts = {run.problem(row): row.problem for row in run.rows if row.problem}
+    if not facts:
+        return None
+    body = []
+    for problem in sorted(facts, key=lambda problem: problem.order):
+        fact = facts[problem]
+        dropped = "; ".join(f"{number:,}: {reason}" for reason, number in fact.get("dropped", {}).items())
+        sizes = f"{fact['smallest_set']:,} to {fact['largest_set']:,}" if "smallest_set" in fact else wording.UNKNOWN
+        ties = f"{fact['tied_share']:.1%}".replace("%", " %") if "tied_share" in fact else wording.UNKNOWN
+        name = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
+        body.append([name, Cell(sizes), Cell(ties), Cell(dropped or "none")])
+    header = ["scores, genes × sets × profiles", "genes per set", "tied genes", "sets left out"]
+    return Table("What was measured on", header, body)
+
+
+def machines(run: Run) -> list[str]:
+    """Each machine in a few words."""
+    used = dict.fromkeys(row.environment_id for row in run.rows)
+    found = []
+    for known in (run.environments.get(name, {}) for name in used):
+        parts = [known.get("processor"), f"{known['cores']} cores" if known.get("cores") else None, known.get("gpu")]
+        memory = f"{known['memory_gib']:g} GiB memory" if known.get("memory_gib") else None
+        found.append(", ".join(str(part) for part in (*parts, memory) if part) or "a machine that was not recorded")
+    return list(dict.fromkeys(found))
+
+
+def environment_table(run: Run) -> Table:
+    """A column per environment."""
+    used = list(dict.fromkeys(row.environment_id for row in run.rows))
+    described = {name: _flat(run.environments.get(name, {})) for name in used}
+    keys = list(dict.fromkeys(key for values in described.values() for key in values))
+    body = [[Cell("cases"), *[Cell(f"{sum(row.environment_id == name for row in run.rows):,}") for name in used]]]
+    body += [[Cell(key), *[Cell(described[name].get(key, wording.UNKNOWN)) for name in used]] for key in keys]
+    versions = sorted({row.measurement_version for row in run.rows})
+    caption = f"Measurement version {wording.listed([str(version) for version in versions])}."
+    return Table("Environments", ["environment", *used], body, caption)
+
+
+def _flat(content: dict[str, object]) -> dict[str, str]:
+    """Nested entries side by side, those without a value as ``none``."""
+    flat: dict[str, str] = {}
+    for key, value in content.items():
+        entries = value.items() if isinstance(value, dict) else [(key.replace("_", " "), value)]
+        flat |= {str(name): "none" if item is None else str(item) for name, item in entries}
+    return flat
+
+
+def metrics_table(run: Run) -> Table:
+    """Each metric that this run has: what it says, unit, which way is better."""
+    present = [name for name in METRICS if any(name in row.metrics for row in run.rows)]
+    described = [(name.replace("_", " "), METRICS[name]) for name in present]
+    body = [
+        [Cell(name), Cell(metric.title), Cell(metric.unit or "ratio"), Cell(metric.better)] for name, metric in described
+    ]
+    caption = f"“{CLOSE.title}” bounds value error scaled; “exact to 1e-6” bounds that and the gradient error."
+    return Table("Metrics", ["metric", "what it says", "unit", "better"], body, caption)

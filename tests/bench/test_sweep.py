@@ -1,0 +1,294 @@
+"""A tiny sweep from end to end: every case in a process of its own, on disk as soon as it is there."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dgsea_bench import InputError
+from dgsea_bench.bench.metrics import METRICS
+from dgsea_bench.bench.reference import Reference
+from dgsea_bench.bench.results import RunDirectory
+from dgsea_bench.bench.scenario import Case
+from dgsea_bench.bench.sweep import plan_sweep, run_plan, run_sweep
+
+SCENARIO = """
+name = "tiny"
+summary = "A test."
+[axes]
+sets = 12
+set_size = "5-15"
+[[grids]]
+source = "synthetic"
+genes = [40, 60]
+{grids}
+[[backends]]
+name = "exact"
+[[backends]]
+name = "nyswin"
+max_genes = 50
+[[backends]]
+name = "hard"
+max_genes = 50
+[measure]
+min_seconds = 0
+reference_max_genes = 50
+{measure}
+"""
+
+
+class Listener:
+    """Remembers what a sweep did."""
+
+    def __init__(self):
+        self.events = []
+
+    def started(self, case, what):
+        self.events.append((what, case.label, case.source.genes))
+
+    def finished(self, row):
+        self.events.append((row.status, row.label, row.case["source"]["genes"]))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """(scenario file, run directory, rows by label and genes, what was heard) of one sweep, shared by all tests."""
+    folder = tmp_path_factory.mktemp("sweep")
+    file = folder / "tiny.toml"
+    file.write_text(SCENARIO.format(grids="", measure=""))
+    listener = Listener()
+    rows = run_plan(plan_sweep(file, out=folder / "run"), observer=listener)
+    by_point = {(row.label, row.case["source"]["genes"]): row for row in rows}
+    return file, RunDirectory(folder / "run"), by_point, listener.events
+
+
+def case_of(row):
+    return Case.model_validate(row.case)
+
+
+def test_every_case_has_a_row_with_its_status(tiny):
+    _, directory, rows, _ = tiny
+    assert {point: row.status for point, row in rows.items()} == {
+        ("exact", 40): "done",
+        ("nyswin", 40): "done",
+        ("hard", 40): "done",
+        ("exact", 60): "done",
+        ("nyswin", 60): "skipped",
+        ("hard", 60): "skipped",
+    }
+    assert len(directory.rows()) == 6
+    assert {row.scenario for row in rows.values()} == {"tiny"}
+
+
+def test_whoever_watches_hears_of_each_case(tiny):
+    events = tiny[-1]
+    assert events[:3] == [("truth", "exact", 40), ("measuring", "exact", 40), ("done", "exact", 40)]
+    assert events[-2:] == [("measuring", "hard", 60), ("skipped", "hard", 60)]
+
+
+def test_exact_is_the_truth_to_rounding(tiny):
+    metrics = tiny[2]["exact", 40].metrics
+    assert metrics["value_error_max"] < 1e-12
+    assert metrics["gradient_error"] < 1e-12
+    assert metrics["gradient_cosine"] == pytest.approx(1, abs=1e-12)
+    assert metrics["rank_error"] < 1e-10
+
+
+def test_an_approximation_has_errors_that_are_seen(tiny):
+    metrics = tiny[2]["nyswin", 40].metrics
+    assert 1e-6 < metrics["value_error_mean"] < 0.1
+    assert 1e-6 < metrics["gradient_error"] < 0.5
+    assert 1e-3 < metrics["rank_error"] < 2
+
+
+def test_hard_is_measured_against_classical_gsea_and_has_no_gradient(tiny):
+    row = tiny[2]["hard", 40]
+    assert row.target == "gsea"
+    assert row.metrics["value_error_max"] < 1e-12
+    assert row.metrics["es_spearman"] == pytest.approx(1)
+    assert row.metrics["es_sign_agreement"] == 1
+    assert not {"gradient_error", "step_seconds", "backward_seconds", "step_peak_mib", "rank_error"} & set(row.metrics)
+
+
+def test_only_described_metrics_are_measured(tiny):
+    for row in tiny[2].values():
+        assert {name.removesuffix("_q1").removesuffix("_q3") for name in row.metrics} <= set(METRICS)
+
+
+@pytest.mark.parametrize("label", ["exact", "nyswin"])
+def test_times_are_medians_between_quartiles_of_the_raw_values(tiny, label):
+    _, directory, rows, _ = tiny
+    row = rows[label, 40]
+    raw = pd.read_parquet(directory.details(case_of(row)) / "timings.parquet")
+    assert raw.groupby("phase").size().to_dict() == {"backward": 5, "forward": 5, "step": 5}
+    for phase, seconds in raw.groupby("phase")["seconds"]:
+        assert row.metrics[f"{phase}_seconds"] == seconds.median() > 0
+        assert row.metrics[f"{phase}_seconds_q1"] <= seconds.median() <= row.metrics[f"{phase}_seconds_q3"]
+    assert (raw.query("phase == 'backward'")["seconds"].to_numpy() < raw.query("phase == 'step'")["seconds"]).all()
+    assert row.metrics["forward_peak_mib"] >= 0
+
+
+def test_a_skipped_case_says_why_and_leaves_no_details(tiny):
+    _, directory, rows, _ = tiny
+    row = rows["nyswin", 60]
+    assert (row.reason, row.metrics) == ("the scenario limits nyswin to 50 genes", {})
+    assert not directory.details(case_of(row)).exists()
+
+
+def test_beyond_the_largest_reference_errors_are_absent_with_the_reason_and_ranks_are_checked(tiny):
+    row = tiny[2]["exact", 60]
+    assert row.without_truth == "the scenario computes no truth beyond 50 genes (here 60)"
+    assert not {"value_error_mean", "value_error_scaled", "gradient_error"} & set(row.metrics)
+    assert row.metrics["rank_error"] < 1e-10
+    assert "es_spearman" in row.metrics
+    assert "step_seconds" in row.metrics
+    assert tiny[2]["exact", 40].without_truth is None
+
+
+def test_a_row_states_the_facts_of_its_problem(tiny):
+    problem = tiny[2]["exact", 40].problem
+    assert (problem["genes"], problem["profiles"], problem["sets"], problem["dropped"]) == (40, 1, 12, {})
+    assert 5 <= problem["smallest_set"] <= problem["largest_set"] <= 15
+    assert problem["tied_share"] == 0
+
+
+def test_the_truth_is_computed_once_per_problem(tiny):
+    _, directory, rows, _ = tiny
+    kept = sorted(path.name for path in (directory.path / "references").iterdir())
+    assert kept == sorted({directory.reference(case_of(rows["exact", genes])).name for genes in (40, 60)})
+    small, large = (Reference.load(directory.reference(case_of(rows["exact", genes]))) for genes in (40, 60))
+    assert (small.value.shape, small.gradient.shape, small.classical.shape) == ((1, 12), (1, 40), (1, 12))
+    assert (large.value, large.gradient, large.classical.shape) == (None, None, (1, 12))
+
+
+def test_the_details_hold_each_set_and_a_running_sum(tiny):
+    _, directory, rows, _ = tiny
+    row = rows["nyswin", 40]
+    sets = pd.read_parquet(directory.details(case_of(row)) / "sets.parquet")
+    assert sets["gene_set"].tolist() == [f"set{number}" for number in range(12)]
+    assert sets["planted"].sum() == 2
+    relative = (sets["value"] - sets["truth"]).abs() / sets["truth"].abs()
+    assert row.metrics["value_error_mean"] == pytest.approx(relative.mean(), rel=1e-12)
+    curve = pd.read_parquet(directory.details(case_of(row)) / "curves.parquet")
+    assert curve["position"].is_monotonic_increasing
+    assert curve["position"].between(1, 40).all()
+    assert curve["gene_set"].nunique() == 1
+    largest = sets.loc[sets["classical"].abs().idxmax(), "gene_set"]
+    assert curve["gene_set"].iloc[0] == largest
+
+
+def test_a_problem_without_truth_has_details_without_truth(tiny):
+    _, directory, rows, _ = tiny
+    sets = pd.read_parquet(directory.details(case_of(rows["exact", 60])) / "sets.parquet")
+    assert sets["truth"].isna().all()
+    assert sets["value"].notna().all()
+
+
+def test_the_export_and_the_environment_are_there(tiny):
+    _, directory, rows, _ = tiny
+    frame = pd.read_parquet(directory.path / "rows.parquet")
+    assert frame["status"].value_counts().to_dict() == {"done": 4, "skipped": 2}
+    environments = json.loads((directory.path / "environment.json").read_text())
+    assert set(environments) == {row.environment_id for row in rows.values()}
+    assert {"cores", "python", "packages", "commit", "processor"} <= set(next(iter(environments.values())))
+    assert not list(directory.path.rglob("*.partial"))
+
+
+def test_planning_writes_nothing(tiny, tmp_path):
+    plan = plan_sweep(tiny[0], out=tmp_path / "new")
+    assert len(plan.cases) == len(plan.pending) == 6
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_run_measures_nothing_again(tiny):
+    file, directory, _, _ = tiny
+    before = {row.case_id: row for row in directory.rows() if row.status == "done"}
+    plan = plan_sweep(file, out=directory.path)
+    assert {case.skip is None for case in plan.pending} <= {False}
+    listener = Listener()
+    run_plan(plan, observer=listener)
+    assert not [event for event in listener.events if event[0] in ("truth", "done", "failed")]
+    assert {row.case_id: row for row in directory.latest_rows() if row.status == "done"} == before
+
+
+def test_a_second_run_goes_on_after_a_crash_that_tore_the_last_line(tiny, tmp_path):
+    file, directory, _, _ = tiny
+    lines = directory.rows_file.read_bytes().splitlines(keepends=True)
+    copy = RunDirectory(tmp_path)
+    copy.rows_file.write_bytes(lines[0] + lines[1][:50])
+    plan = plan_sweep(file, out=tmp_path)
+    assert len(plan.pending) == 5
+    assert copy.rows_file.read_bytes() == lines[0] + lines[1][:50]
+
+
+def test_rows_of_an_older_measurement_are_measured_again(tiny, tmp_path):
+    file, directory, _, _ = tiny
+    old = [{**row.model_dump(mode="json"), "measurement_version": 0} for row in directory.rows()]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in old))
+    assert len(plan_sweep(file, out=tmp_path).pending) == 6
+
+
+def test_fresh_measures_anew_and_backends_can_be_chosen(tiny, tmp_path):
+    file, _, _, _ = tiny
+    one = run_sweep(file, out=tmp_path, backends=["hard"])
+    again = run_sweep(file, out=tmp_path, backends=["hard"])
+    fresh = run_sweep(file, out=tmp_path, backends=["hard"], fresh=True)
+    assert one["label"].tolist() == ["hard", "hard"]
+    assert one["case_id"].tolist() == again["case_id"].tolist() == fresh["case_id"].tolist()
+    assert again["metrics.forward_seconds"][0] == one["metrics.forward_seconds"][0]
+    assert fresh["metrics.forward_seconds"][0] != one["metrics.forward_seconds"][0]
+    assert len(RunDirectory(tmp_path).rows()) == 2
+
+
+def test_a_case_out_of_time_fails_with_the_reason_and_the_sweep_goes_on(tmp_path):
+    file = tmp_path / "late.toml"
+    file.write_text(SCENARIO.format(grids="", measure="time_limit = 0.01"))
+    frame = run_sweep(file, out=tmp_path / "run")
+    assert frame["status"].tolist() == ["failed", "failed", "failed", "failed", "skipped", "skipped"]
+    reasons = frame.loc[frame["status"] == "failed", "reason"]
+    assert reasons.str.contains("stopped after the time limit of 0.01 s").all()
+    assert len(plan_sweep(file, out=tmp_path / "run").pending) == 6
+
+
+def test_a_case_that_raises_fails_with_its_last_words_and_the_sweep_goes_on(tmp_path):
+    file = tmp_path / "broken.toml"
+    grid = '[[grids]]\nsource = "synthetic"\ngenes = 40\ndevice = "nowhere"'
+    file.write_text(SCENARIO.format(grids=grid, measure=""))
+    frame = run_sweep(file, out=tmp_path / "run", backends=["hard"])
+    assert frame["status"].tolist() == ["done", "skipped", "failed"] or "skipped" in frame["status"].tolist()
+    broken = frame[frame["case.device"] == "nowhere"]
+    assert broken["status"].isin(["failed", "skipped"]).all()
+    assert broken["reason"].str.contains("nowhere").all()
+
+
+def test_a_ranking_with_files_is_measured_and_remarked_on(tmp_path):
+    rng = np.random.default_rng(0)
+    genes = [f"g{number}" for number in range(40)]
+    scores = [*rng.standard_normal(36), 0.0, 0.0, 0.0, 0.0]
+    (tmp_path / "a.rnk").write_text("".join(f"{gene}\t{score!r}\n" for gene, score in zip(genes, map(float, scores))))
+    chosen = [rng.choice(genes, size, replace=False) for size in (10, 12, 2)]
+    lines = ["\t".join([f"set{number}", "", *names]) for number, names in enumerate(chosen)]
+    (tmp_path / "a.gmt").write_text("\n".join(lines))
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        f'name = "mine"\nsummary = "A test."\n[[grids]]\nsource = "ranking"\nranking = "{tmp_path}/a.rnk"\n'
+        f'gene_sets = "{tmp_path}/a.gmt"\nmin_size = 5\n[[backends]]\nname = "hard"\n[measure]\nmin_seconds = 0\n'
+    )
+    plan = plan_sweep(file, out=tmp_path / "run")
+    assert plan.remarks == (
+        f"{tmp_path}/a.rnk: 40 genes, 10.0% of them tied; {tmp_path}/a.gmt: 2 gene sets used; "
+        "1 left out: fewer than 5 genes in the ranking",
+    )
+    (row,) = run_plan(plan)
+    assert row.status == "done"
+    assert row.problem["dropped"] == {"fewer than 5 genes in the ranking": 1}
+    assert row.problem["tied_share"] == 0.1
+
+
+def test_a_scenario_that_cannot_be_used_leaves_no_directory(tmp_path):
+    file = tmp_path / "bad.toml"
+    file.write_text(SCENARIO.format(grids="tau_rank = 0", measure=""))
+    with pytest.raises(InputError, match="tau_rank is 0"):
+        run_sweep(file, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
