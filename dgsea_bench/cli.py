@@ -10,13 +10,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from dgsea_bench.backends import backends as known_backends
 from dgsea_bench.bench import promises
 from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.scenario import Case, built_in_scenarios, read_scenario
-from dgsea_bench.bench.sweep import Plan, plan_sweep, run_plan
+from dgsea_bench.bench.sweep import Observer, Plan, plan_sweep, run_plan
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.report import render_report
 from dgsea_bench.testing import ContractError, check_backend
@@ -105,7 +105,7 @@ def check() -> None:
 
     A broken contract of a backend is a failure (exit code 1). A promise of others that does not hold is a finding.
     """
-    table = Table("backend", "contract", title="Does each backend do what it declares?", title_justify="left")
+    table = Table("backend", "contract")
     broken = []
     for name in known_backends():
         with _waiting(f"checking {name}"):
@@ -116,11 +116,11 @@ def check() -> None:
                 broken.append(str(failure))
             except InputError as error:
                 table.add_row(name, f"not checked: {escape(str(error))}")
+    _say("Does each backend do what it declares?")
     out.print(table)
-    with _waiting("measuring what the release promises"):
+    with _waiting("measuring what the release of the paper promises"):
         measured = promises.nyswin_error()
-    title = "What others promise of nyswin: mean relative error of dES (planted set of 30, 512 anchors)"
-    table = Table("genes", "promised", "measured", "holds", title=title, title_justify="left")
+    table = Table("genes", "promised", "measured", "holds")
     for promise in measured:
         table.add_row(
             f"{promise.genes:,}",
@@ -128,6 +128,7 @@ def check() -> None:
             f"{promise.measured:.3%}",
             "yes" if promise.holds else "no",
         )
+    _say(f"Does nyswin's mean relative error hold? (planted set of 30, 512 anchors, {promises.SEEDS} seeds)")
     out.print(table)
     for failure in broken:
         err.print(failure, markup=False, highlight=False, soft_wrap=True)
@@ -136,9 +137,17 @@ def check() -> None:
 
 
 @app.command()
-def backends() -> None:
+def backends(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a table for a README.")] = False,
+) -> None:
     """List the ways of computing enrichment scores."""
-    table = Table("name", "target", "gradient", "cost", "what it is", "source")
+    if markdown:
+        _say("| name | target | gradient | cost | what it is | source |\n| --- | --- | --- | --- | --- | --- |")
+        for name, kind in known_backends().items():
+            gradient = "yes" if kind.differentiable else "no"
+            _say(f"| `{name}` | {kind.target} | {gradient} | {kind.cost} | {kind.summary} | {kind.source} |")
+        return
+    table = Table("name", "target", "gradient", "cost", "what it is", Column("source", overflow="fold"))
     for name, kind in known_backends().items():
         gradient = "yes" if kind.differentiable else "no"
         table.add_row(name, kind.target, gradient, kind.cost, escape(kind.summary), escape(kind.source))
@@ -149,14 +158,18 @@ def backends() -> None:
 def list_scenarios() -> None:
     """List the built-in scenarios."""
     table = Table("name", "cases", "what it measures")
+    missing = []
     for name in built_in_scenarios():
         scenario = read_scenario(name)
         try:
             count = str(len(scenario.cases()))
         except InputError as error:
-            count = f"needs data: {error}"
-        table.add_row(name, escape(count), escape(scenario.summary))
+            count = "?"
+            missing.append(f"{name}: {error}")
+        table.add_row(name, count, escape(scenario.summary))
     out.print(table)
+    for line in missing:
+        _say(line)
 
 
 def _show_plan(plan: Plan, *, list_cases: bool) -> None:
@@ -192,7 +205,7 @@ def _run(plan: Plan, *, fresh: bool) -> bool:
     return bool(failed)
 
 
-class _Watcher:
+class _Watcher(Observer):
     """Progress of a sweep: a bar in a terminal, plain lines elsewhere."""
 
     def __init__(self, plan: Plan) -> None:
@@ -244,8 +257,7 @@ def describe(case: Case) -> str:
 
 
 def _summary(rows: list[Row]) -> Table:
-    columns = ("problem", "backend", "status", "error", "gradient error", "forward + backward", "memory")
-    table = Table(*columns, title="error: mean relative, of the enrichment score", title_justify="left")
+    table = Table("problem", "backend", "status", "relative error", "gradient error", "forward + backward", "memory")
     for row in rows:
         metrics = row.metrics
         seconds = metrics.get("step_seconds", metrics.get("forward_seconds"))

@@ -64,8 +64,9 @@ class Backend(ABC):
         name: what users type. summary: one line. cost: growth of time, as ``O(...)``. source: where it comes from.
         target: the truth that it approximates: ``"dgsea"`` (soft) or ``"gsea"`` (classical).
         differentiable: do gradients flow to the scores?
-        memory_mib: working memory for running sums, MiB, beyond inputs and results. Where they do not fit they are
-            computed in chunks of profiles and sets, and computed again in the backward pass.
+        memory_mib: working memory for running sums, MiB, beyond inputs, results and what a backend needs for a tile
+            of its sums. Where they do not fit they are computed in chunks of profiles and sets, and computed again in
+            the backward pass.
     """
 
     name: ClassVar[str]

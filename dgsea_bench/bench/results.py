@@ -90,10 +90,10 @@ class RunDirectory:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if fresh:
+            if fresh and self.rows_file.is_file():  # never delete in a folder that no sweep has written
                 for folder in ("details", "references"):
                     shutil.rmtree(self.path / folder, ignore_errors=True)
-                self.rows_file.unlink(missing_ok=True)
+                self.rows_file.unlink()
                 (self.path / "environment.json").unlink(missing_ok=True)
             self._drop_torn_line()
         except OSError as error:

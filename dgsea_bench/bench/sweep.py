@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 
@@ -14,24 +13,14 @@ from dgsea_bench.bench.scenario import Case, Scenario, read_scenario
 from dgsea_bench.data.sources import RankingSource
 
 
-class Observer(Protocol):
-    """Who watches a sweep."""
+class Observer:
+    """Who watches a sweep; this one says nothing."""
 
     def started(self, case: Case, what: str) -> None:
         """Work on a case begins: ``"truth"`` or ``"measuring"``."""
 
     def finished(self, row: Row) -> None:
         """A row is on disk."""
-
-
-class Silent:
-    """Watches and says nothing."""
-
-    def started(self, case: Case, what: str) -> None:
-        """Nothing."""
-
-    def finished(self, row: Row) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +88,7 @@ def run_plan(plan: Plan, *, fresh: bool = False, observer: Observer | None = Non
     Returns:
         The rows of all cases of the plan, those measured earlier included.
     """
-    watcher = observer or Silent()
+    watcher = observer or Observer()
     plan.directory.prepare(fresh=fresh)
     environment_id, environment = describe_environment()
     plan.directory.record_environment(environment_id, environment)

@@ -10,6 +10,7 @@ from dgsea_bench.report.plots import describe, look_of
 from dgsea_bench.report.rows import Problem, Result, Run
 
 Curves = dict[str, pd.DataFrame]
+BELOW = "Below, the difference on a scale of its own; a spike is a step that comes a little earlier or later."
 
 
 def curve_figure(run: Run) -> Figure:
@@ -35,7 +36,7 @@ def curve_figure(run: Run) -> Figure:
     caption = (
         f"{describe(run, problem)}; the set with the largest classical ES of the first profile. "
         "Position 1 is the top of the ranking; long curves are thinned. The broad band is exact. "
-        + ("Below, what each backend differs from it, on a scale of its own." if len(panels) > 1 else "")
+        + (BELOW if len(panels) > 1 else "")
     )
     alternative = f"Curves over {wording.count(problem.genes)} positions for {wording.listed(list(frames))}. {heading}."
     svg = curves(panels, "position in the ranking", below="exact")

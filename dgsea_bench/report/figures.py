@@ -125,7 +125,7 @@ def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_fo
 
 
 def curves(panels: Sequence[tuple[str, Sequence[Series]]], x_title: str, below: str) -> str:
-    """Curves over positions on linear axes, a panel below the other; the backend `below` is a broad band below others."""
+    """Curves over positions on linear axes, a panel below the other; the backend `below` is a band below others."""
     shown = list({item.label: item for _, series in panels for item in series}.values())
     columns = 1 if max(len(item.label) for item in shown) > 26 else 2
     legend_height = 22 * math.ceil(len(shown) / columns)

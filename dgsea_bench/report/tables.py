@@ -20,9 +20,9 @@ def verdict_table(run: Run, groups: Sequence[Group]) -> Table:
         body.append([_problem_cell(run, group)])
         body += [_verdict_cells(run, members) for members in group.by_need]
     caption = (
-        "Recommended is the fastest backend (forward and backward pass) within the need, which bounds the scaled error: "
-        "largest error / largest true score. Where kinds of scores share a line, numbers go from the least to the "
-        "largest. Growth: fitted exponent of time with its 95 % interval, and the order that the backend claims. A "
+        "Recommended is the fastest backend (forward and backward pass) within the need, which bounds the scaled "
+        "error: largest error / largest true score. Where kinds of scores share a line, numbers go from the least to "
+        "the largest. Growth: fitted exponent of time with its 95 % interval, and the order that the backend claims. A "
         "gradient error above 1 % is marked."
     )
     return Table("For this problem size, use this backend", header, body, caption, numeric_from=2)
@@ -200,9 +200,10 @@ def _flat(content: dict[str, object]) -> dict[str, str]:
 def metrics_table(run: Run) -> Table:
     """Each metric that this run has: what it says, unit, which way is better."""
     present = [name for name in METRICS if any(name in row.metrics for row in run.rows)]
-    described = [(name.replace("_", " "), METRICS[name]) for name in present]
-    body = [
-        [Cell(name), Cell(metric.title), Cell(metric.unit or "ratio"), Cell(metric.better)] for name, metric in described
-    ]
+    body = []
+    for name in present:
+        metric = METRICS[name]
+        texts = (name.replace("_", " "), metric.title, metric.unit or "ratio", metric.better)
+        body.append([Cell(text) for text in texts])
     caption = f"“{CLOSE.title}” bounds value error scaled; “exact to 1e-6” bounds that and the gradient error."
     return Table("Metrics", ["metric", "what it says", "unit", "better"], body, caption)

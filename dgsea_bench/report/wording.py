@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dgsea_bench.bench.metrics import METRICS, Growth
 
 UNKNOWN = "–"
+SPACE = "\u00a0"
+"""Between a number and its unit: no line breaks there."""
 ROUNDING = 1e-12
 """Relative errors below this are rounding."""
+POSITIONS_ROUNDING = 1e-9
+"""Errors of a rank, in positions, below this are rounding."""
 PERCENT_FROM = 1e-4
 """Errors from here on are given in percent, smaller ones as 1.3e-6."""
 
@@ -37,14 +41,14 @@ def seconds(value: float | None) -> str:
         return UNKNOWN
     for unit, factor in (("µs", 1e6), ("ms", 1e3)):
         if value * factor < 999.5:
-            return f"{_three_digits(value * factor)} {unit}"
-    return f"{_three_digits(value)} s" if value < 300 else f"{_three_digits(value / 60)} min"
+            return f"{_three_digits(value * factor)}{SPACE}{unit}"
+    return f"{_three_digits(value)}{SPACE}s" if value < 300 else f"{_three_digits(value / 60)}{SPACE}min"
 
 
 def seconds_tick(value: float) -> str:
     """A time on an axis: ``10 ms``."""
-    number, unit = seconds(value).split(" ")
-    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {unit}"
+    number, unit = seconds(value).split(SPACE)
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number}{SPACE}{unit}"
 
 
 def mebibytes(value: float | None) -> str:
@@ -52,17 +56,17 @@ def mebibytes(value: float | None) -> str:
     if value is None:
         return UNKNOWN
     if 0 < value < 0.95:
-        return f"{value * 1024:.0f} KiB"
+        return f"{value * 1024:.0f}{SPACE}KiB"
     if value >= 1023.5:
-        return f"{_three_digits(value / 1024)} GiB"
-    return f"{value:.1f} MiB" if value < 9.95 else f"{value:.0f} MiB"
+        return f"{_three_digits(value / 1024)}{SPACE}GiB"
+    return f"{value:.1f}{SPACE}MiB" if value < 9.95 else f"{value:.0f}{SPACE}MiB"
 
 
 def mebibytes_tick(value: float) -> str:
     """Memory on an axis: ``100 KiB``, ``20 MiB``."""
     if value < 1:
-        return f"{value * 1000:.0f} KiB"
-    return f"{_short(value)} MiB" if value < 1024 else f"{_short(value / 1024)} GiB"
+        return f"{value * 1000:.0f}{SPACE}KiB"
+    return f"{_short(value)}{SPACE}MiB" if value < 1024 else f"{_short(value / 1024)}{SPACE}GiB"
 
 
 def error(value: float | None) -> str:
@@ -76,12 +80,13 @@ def error(value: float | None) -> str:
     if value < PERCENT_FROM:
         return _exponent(value, 1)
     percent = 100 * value
-    return f"{percent:.2f} %" if percent < 9.995 else f"{percent:,.0f} %"
+    decimals = 2 if percent < 9.995 else 1 if percent < 99.95 else 0
+    return f"{percent:,.{decimals}f}{SPACE}%"
 
 
 def error_tick(value: float) -> str:
     """An error on an axis: ``0.1 %``, ``1e-6``."""
-    return _exponent(value, 0) if value < 0.99 * PERCENT_FROM else f"{_short(100 * value)} %"
+    return _exponent(value, 0) if value < 0.99 * PERCENT_FROM else f"{_short(100 * value)}{SPACE}%"
 
 
 def share(value: float | None) -> str:
@@ -152,6 +157,6 @@ def _exponent(value: float, decimals: int) -> str:
 
 
 def _positions(value: float) -> str:
-    if 0 < value < ROUNDING:
+    if 0 < value < POSITIONS_ROUNDING:
         return "same to rounding"
     return _exponent(value, 1) if 0 < value < 1e-3 else _three_digits(value)

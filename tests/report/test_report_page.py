@@ -1,0 +1,203 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+from synthetic_run import accuracy, cost, make_row, three_sizes, write_run
+
+from dgsea_bench.core.errors import InputError
+from dgsea_bench.report import render_report
+
+NASTY = "<script>alert(1)</script> & \"$x$\" '{{ 7 * 7 }}'"
+VOID = {"meta", "link", "br"}
+
+
+class Checker(HTMLParser):
+    """Collects tags, ids, references and text, and checks that tags are closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.ids, self.references, self.text = [], [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "xlink:href", "data", "action", "srcset", "style"):
+                self.references.append((tag, value))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def render(path, rows, **options):
+    return render_report(write_run(path, rows, **options)).read_text(encoding="utf-8")
+
+
+def parsed(html):
+    checker = Checker()
+    checker.feed(html)
+    checker.close()
+    assert not checker.open
+    return checker
+
+
+def text_of(html):
+    return " ".join(" ".join(parsed(html).text).replace("\u00a0", " ").split())
+
+
+def test_a_whole_page(tmp_path):
+    html = render(tmp_path, three_sizes())
+    text = text_of(html)
+    assert "Exact to 1e-6: use exact at 400 to 4,000 genes" in text
+    assert "slope 2.00 (2.00 to 2.00)" in text
+    assert "Test processor, 2 cores, 8 GiB memory" in text
+    assert "9 cases: 9 done, 0 skipped, 0 failed" in text
+    assert html.count("<svg") == html.count('role="img"') >= 6
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_figures_are_numbered_and_have_words_for_those_who_cannot_see_them(tmp_path):
+    html = render(tmp_path, three_sizes())
+    assert re.findall(r"Figure (\d+)\.", html) == [str(n + 1) for n in range(html.count("<figure "))]
+    alternatives = re.findall(r'role="img" aria-label="([^"]*)"', html)
+    assert all(len(words) > 40 for words in alternatives)
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path):
+    write_run(tmp_path, three_sizes())
+    first = render_report(tmp_path).read_bytes()
+    assert render_report(tmp_path).read_bytes() == first
+
+
+def test_one_file_that_loads_nothing(tmp_path):
+    html = render(tmp_path, three_sizes())
+    checker = parsed(html)
+    assert not {"script", "img", "iframe", "object", "embed", "video", "audio", "base"} & set(checker.tags)
+    assert "@import" not in html
+    for tag, value in checker.references:
+        if tag == "link":
+            assert value == "data:,"
+        else:
+            assert "//" not in value, (tag, value)
+            assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", value))
+    assert "http" not in html
+
+
+def test_ids_are_unique_and_references_lead_somewhere(tmp_path):
+    checker = parsed(render(tmp_path, three_sizes()))
+    assert len(checker.ids) == len(set(checker.ids))
+    for tag, value in checker.references:
+        if value.startswith("#"):
+            assert value.removeprefix("#") in checker.ids
+
+
+def test_text_from_input_is_text(tmp_path):
+    file = f"{NASTY.replace('/', '')}.rnk"
+    source = {"kind": "ranking", "ranking": f"folder/{file}", "gene_sets": f"{NASTY}.gmt"}
+    rows = [
+        make_row(label, source=source, scenario=NASTY, dropped={NASTY: 3}) for label in ("exact", f"nyswin[{NASTY}]")
+    ]
+    rows[1] = rows[1].model_copy(update={"metrics": accuracy(0.01) | cost(1.0)})
+    rows.append(make_row("hard", source=source, status="failed", reason=NASTY))
+    rows.append(make_row("exact", generator=NASTY, metrics=accuracy(0.2) | cost(1.0)))
+    html = render(tmp_path, rows, gene_set=NASTY)
+    assert "script" not in set(parsed(html).tags)
+    assert "<script" not in html
+    text = text_of(html)
+    assert NASTY in text
+    assert "3: <script>" in text
+    assert "49" not in re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL)
+
+
+def test_no_rows(tmp_path):
+    with pytest.raises(InputError, match="no results there"):
+        render_report(tmp_path)
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_without_details_the_figure_says_so(tmp_path):
+    html = render(tmp_path, three_sizes(), curves=False)
+    assert "hold no running sums" in text_of(html)
+
+
+def test_skipped_and_failed_cases_are_shown_with_their_reasons(tmp_path):
+    rows = three_sizes()
+    rows.append(make_row("exact", 8000, status="skipped", reason="the scenario limits exact to 4,000 genes"))
+    rows.append(make_row("nyswin[anchors=128]", 8000, status="failed", reason="killed (signal 9)"))
+    text = text_of(render(tmp_path, rows))
+    assert "11 cases: 9 done, 1 skipped, 1 failed" in text
+    assert "Skipped and failed cases" in text
+    assert "exact skipped at 8,000 genes: the scenario limits exact to 4,000 genes." in text
+    assert "nyswin[anchors=128] failed at 8,000 genes: killed (signal 9)." in text
+    assert "no dGSEA backend finished" in text
+
+
+def test_nothing_finished(tmp_path):
+    rows = [make_row("exact", status="failed", reason="out of memory"), make_row("hard", status="skipped", reason="no")]
+    text = text_of(render(tmp_path, rows))
+    assert "Nothing can be recommended: no dGSEA backend finished." in text
+    assert "out of memory" in text
+
+
+def test_without_truth_errors_are_unknown(tmp_path):
+    metrics = {key: value for key, value in (accuracy(0) | cost(1.0)).items() if "error" not in key}
+    rows = [
+        make_row("exact", genes, metrics, without_truth="beyond the limit of 20,000 genes") for genes in (1000, 2000)
+    ]
+    text = text_of(render(tmp_path, rows))
+    assert "errors are unknown: beyond the limit of 20,000 genes" in text
+    assert "Not drawn: no backend has an error other than zero here, or the truth is not known." in text
+
+
+def test_one_real_ranking(tmp_path):
+    source = {"kind": "ranking", "ranking": "data/naive.rnk", "gene_sets": "sets.gmt", "min_size": 15, "max_size": None}
+    rows = [make_row(label, 12000, source=source) for label in ("exact", "hard")]
+    rows.append(make_row("nyswin", 12000, accuracy(0.003) | cost(0.01), source=source))
+    rows.append(make_row("fastsum", 12000, source=source, status="skipped", reason="not yet"))
+    text = text_of(render(tmp_path, rows))
+    assert "One number of genes was measured" in text
+    assert "Mean error by backend" in text
+    assert "naive.rnk" in text
+    assert "– genes" not in text, "sizes of a skipped case are known from the other cases on that file"
+
+
+def test_cost_against_sets_and_profiles(tmp_path):
+    rows = [make_row("exact", 1000, accuracy(0) | cost(sets / 1e3), sets=sets) for sets in (50, 200, 800)]
+    rows += [make_row("exact", 1000, accuracy(0) | cost(n / 1e3), profiles=n, sets=50) for n in (4, 16)]
+    rows[0].case["source"]["profiles"] = 1
+    text = text_of(render(tmp_path, rows))
+    assert "Cost against sets and profiles" in text
+    assert "At 800 sets exact takes 800 ms" in text
+    assert "At 16 profiles exact takes 16.0 ms" in text
+
+
+def test_settings_that_differ_are_told(tmp_path):
+    rows = [
+        make_row("exact", metrics=accuracy(error) | cost(1.0), set_size=size) for size, error in ((5, 1e-3), (30, 0))
+    ]
+    text = text_of(render(tmp_path, rows))
+    assert "set_size 5" in text
+    assert "tau_rank" not in text
+
+
+def test_many_backends_get_a_legend(tmp_path):
+    labels = ["exact", *(f"nyswin[anchors={count}]" for count in range(100, 1500, 100))]
+    rows = [
+        make_row(label, genes, accuracy(0.001 * number) | cost(genes / 1e5 * (1 + number)))
+        for number, label in enumerate(labels)
+        for genes in (400, 1000, 2000)
+    ]
+    text = text_of(render(tmp_path, rows, curves=False))
+    assert all(label in text for label in labels)

@@ -1,0 +1,142 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic_run import accuracy, cost, make_row, three_sizes
+
+from dgsea_bench.report.rows import Run
+from dgsea_bench.report.verdict import CLOSE, EXACT, NEEDS, grouped, growth_sentence, recommend, sentences
+
+
+def run_of(rows, tmp_path="unused"):
+    from pathlib import Path
+
+    return Run(Path(tmp_path), tuple(rows), {"e1": {}})
+
+
+def recommended(rows, need):
+    return recommend(run_of(rows).results, need)
+
+
+numbers = st.floats(1e-9, 10.0)
+
+
+@given(st.lists(st.tuples(numbers, numbers, numbers), min_size=1, max_size=6))
+def test_what_is_recommended_meets_the_need_and_nothing_that_does_is_faster(backends):
+    rows = [
+        make_row(f"backend{number}", metrics=accuracy(error, gradient) | cost(seconds))
+        for number, (error, gradient, seconds) in enumerate(backends)
+    ]
+    for need in NEEDS:
+        (found,) = recommended(rows, need)
+        good = [
+            row.metrics["step_seconds"]
+            for row in rows
+            if row.metrics["value_error_scaled"] <= need.value
+            and (need.gradient is None or row.metrics["gradient_error"] <= need.gradient)
+        ]
+        assert (found.chosen is None) == (not good)
+        if found.chosen:
+            assert found.chosen.worst("value_error_scaled") <= need.value
+            assert found.chosen.typical("step_seconds") == min(good)
+            for rival in found.rivals:
+                assert rival.worst("value_error_scaled") <= need.value
+        else:
+            assert found.why
+
+
+def test_nothing_is_recommended_without_truth():
+    metrics = {key: value for key, value in (accuracy(0) | cost(1.0)).items() if "error" not in key}
+    row = make_row(metrics=metrics, without_truth="30,000 genes are more than the limit")
+    for need in NEEDS:
+        (found,) = recommended([row], need)
+        assert found.chosen is None
+        assert found.errors_unknown
+        assert "30,000 genes" in found.why
+    assert "Nothing can be recommended" in sentences([recommended([row], need) for need in NEEDS], [])[0]
+
+
+def test_the_classical_score_is_no_contender():
+    (found,) = recommended([make_row("hard", metrics=accuracy(0.0) | cost(1e-6)), make_row("exact")], EXACT)
+    assert found.chosen.label == "exact"
+
+
+def test_a_backend_that_failed_on_one_seed_is_no_contender():
+    rows = [make_row("exact", seed=seed) for seed in (0, 1)]
+    rows.append(make_row("fastsum", metrics=accuracy(0) | cost(1e-6), seed=0))
+    rows.append(make_row("fastsum", status="failed", reason="out of memory", seed=1))
+    (found,) = recommended(rows, EXACT)
+    assert found.chosen.label == "exact"
+    assert found.alone
+
+
+def test_the_worst_seed_counts():
+    rows = [make_row("nyswin", metrics=accuracy(error) | cost(1e-6), seed=n) for n, error in enumerate((0.001, 0.02))]
+    rows += [make_row("exact", seed=seed) for seed in (0, 1)]
+    (found,) = recommended(rows, CLOSE)
+    assert found.chosen.label == "exact"
+
+
+def test_exact_needs_an_exact_gradient_too():
+    rows = [make_row("nyswin", metrics=accuracy(1e-9, 0.01) | cost(1e-6)), make_row("exact")]
+    assert recommended(rows, EXACT)[0].chosen.label == "exact"
+    assert recommended(rows, CLOSE)[0].chosen.label == "nyswin"
+
+
+def test_a_vanishing_gradient_is_not_an_exact_one():
+    metrics = accuracy(0.0) | cost(1e-6)
+    without = {key: value for key, value in metrics.items() if not key.startswith("gradient")}
+    rows = [make_row("nyswin", metrics=without), make_row("exact")]
+    assert recommended(rows, EXACT)[0].chosen.label == "exact"
+    assert recommended(rows[:1], EXACT)[0].chosen.label == "nyswin"
+
+
+@pytest.mark.parametrize(("seconds", "tied"), [(1.05, True), (1.5, False)])
+def test_as_fast_within_noise_when_quartiles_overlap(seconds, tied):
+    rows = [
+        make_row("exact", metrics=accuracy(0) | cost(1.0)),
+        make_row("fastsum", metrics=accuracy(0) | cost(seconds)),
+    ]
+    (found,) = recommended(rows, EXACT)
+    assert [rival.label for rival in found.rivals] == (["fastsum"] if tied else [])
+
+
+def test_the_order_of_rows_does_not_matter():
+    rows = [
+        make_row(label, metrics=accuracy(0) | cost(s)) for label, s in (("exact", 3.0), ("fastsum", 1.0), ("x", 2.0))
+    ]
+    for order in itertools.permutations(rows):
+        assert recommended(list(order), EXACT)[0].chosen.label == "fastsum"
+
+
+def test_times_of_two_machines_are_not_compared():
+    from pathlib import Path
+
+    other = make_row("fastsum").model_copy(update={"environment_id": "e2"})
+    environments = {"e1": {"processor": "slow"}, "e2": {"processor": "fast"}}
+    found = recommend(Run(Path(), (make_row("exact"), other), environments).results, EXACT)
+    assert {item.chosen.label for item in found} == {"exact", "fastsum"}
+
+
+def test_kinds_of_scores_that_agree_share_a_line():
+    rows = [make_row("exact", generator=kind) for kind in ("planted", "null", "tied")]
+    rows.append(make_row("fastsum", metrics=accuracy(0.0) | cost(1e-9), generator="tied"))
+    groups = grouped([recommended(rows, need) for need in NEEDS])
+    assert sorted(sorted(group.kinds) for group in groups) == [["null", "planted"], ["tied"]]
+
+
+def test_the_verdict_in_words():
+    run = run_of(three_sizes())
+    exact, close = sentences([recommend(run.results, need) for need in NEEDS], run.results)
+    assert exact == "Exact to 1e-6: use exact at 400 to 4,000 genes (nothing else measured is as accurate)."
+    assert "use nyswin[anchors=128] at 400 to 4,000 genes" in close
+    assert "2.0 times as fast as exact" in close
+    assert "gradient is off by up to 3.00\u00a0%" in close
+    assert "2.00 for exact and 2.00 for nyswin[anchors=128]" in growth_sentence(run)
+
+
+def test_it_says_so_when_exact_is_the_fastest():
+    rows = [make_row("exact", metrics=accuracy(0) | cost(0.1)), make_row("nyswin", metrics=accuracy(0.001) | cost(0.2))]
+    _, close = sentences([recommended(rows, need) for need in NEEDS], run_of(rows).results)
+    assert "exact at 1,000 genes (no approximation is faster)" in close

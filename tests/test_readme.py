@@ -1,0 +1,85 @@
+"""What the README says is what there is."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import dgsea_bench as dg
+from dgsea_bench import cli
+from dgsea_bench.testing import CHECKS, check_backend
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str, containing: str) -> str:
+    """The fenced block of that language that contains the text."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    (found,) = [content for content in blocks if containing in content]
+    return found
+
+
+def test_the_example_of_use_runs():
+    names = {}
+    exec(block("python", "import dgsea_bench as dg"), names)  # noqa: S102 (our own README)
+    assert names["score"].shape == names["classical"].shape == (8, 2)
+    assert names["scores"].grad.abs().min() > 0
+
+
+def test_the_example_of_a_backend_keeps_the_contract(tmp_path, monkeypatch):
+    (tmp_path / "my_package.py").write_text(block("python", "class Plain"), encoding="utf-8")
+    information = tmp_path / "my_package-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    entry = block("toml", "entry-points").partition("\n")[2].replace('"', "")
+    (information / "entry_points.txt").write_text(f"[dgsea_bench.backends]\n{entry}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert check_backend("plain") == list(CHECKS)
+
+
+def test_the_table_of_backends_is_the_registry(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["dgsea_bench", "backends", "--markdown"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+    assert capsys.readouterr().out.strip() in README
+
+
+def test_the_example_of_a_scenario_is_one(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(block("toml", "[[grids]]"), encoding="utf-8")
+    from dgsea_bench.bench.scenario import read_scenario
+
+    assert len(read_scenario(file).cases()) == 2 * 2 * 2 * 3
+
+
+def test_the_test_command_is_what_ci_runs():
+    install, _, test = block("sh", "[test]").strip().partition(" && ")
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8").replace(" --quiet", "")
+    assert f"\n{install}\n" in script
+    assert f"\n{test}\n" in script
+
+
+def test_pictures_and_pages_that_the_readme_names_exist():
+    for target in re.findall(r"\]\(((?!http)[^)#]+)", README):
+        assert (ROOT / target).is_file(), target
+
+
+def test_the_wheel_carries_scenarios_and_templates(tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=os.environ)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    expected = {f"dgsea_bench/scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.toml")}
+    assert expected <= set(names)
+    assert any(name.startswith("dgsea_bench/report/templates/") for name in names)
+
+
+def test_every_public_name_is_documented():
+    for name in dg.__all__:
+        assert getattr(dg, name).__doc__, name
