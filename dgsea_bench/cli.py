@@ -88,7 +88,7 @@ def sweep(
     for plan in plans:
         _show_plan(plan, list_cases=dry_run)
         if not dry_run:
-            failed |= _run(plan, fresh=fresh)
+            failed |= _run(plan)
     if failed:
         raise typer.Exit(1)
 
@@ -130,8 +130,8 @@ def check() -> None:
         )
     _say(f"Does nyswin's mean relative error hold? (planted set of 30, 512 anchors, {promises.SEEDS} seeds)")
     out.print(table)
-    for failure in broken:
-        err.print(failure, markup=False, highlight=False, soft_wrap=True)
+    for message in broken:
+        err.print(message, markup=False, highlight=False, soft_wrap=True)
     if broken:
         raise typer.Exit(1)
 
@@ -187,11 +187,11 @@ def _show_plan(plan: Plan, *, list_cases: bool) -> None:
         out.print(table)
 
 
-def _run(plan: Plan, *, fresh: bool) -> bool:
+def _run(plan: Plan) -> bool:
     """Run a plan with progress and print the summary; whether a case failed."""
     try:
         with _Watcher(plan) as watcher:
-            rows = run_plan(plan, fresh=fresh, observer=watcher)
+            rows = run_plan(plan, observer=watcher)
     except KeyboardInterrupt:
         err.print(f"stopped; what is measured is in {plan.directory.path}, and the same command goes on from there")
         raise typer.Exit(130) from None

@@ -76,12 +76,14 @@ def test_results_follow_the_dtype_of_scores():
 
 
 def test_an_unknown_backend_names_the_known_ones():
-    with pytest.raises(dg.InputError, match=r"unknown backend 'exakt'; known: hard, exact, nyswin.*did you mean 'exact'"):
+    with pytest.raises(
+        dg.InputError, match=r"unknown backend 'exakt'; known: hard, exact, nyswin.*did you mean 'exact'"
+    ):
         dg.enrichment_score(torch.randn(1, 30), SETS, backend="exakt")
 
 
 def test_an_unknown_option_names_the_known_ones():
-    with pytest.raises(dg.InputError, match="no option 'anchor'; it has: memory_mib, anchors.*did you mean 'anchors'"):
+    with pytest.raises(dg.InputError, match=r"no option 'anchor'; it has: memory_mib, anchors.*did you mean 'anchors'"):
         dg.get_backend("nyswin", anchor=3)
     with pytest.raises(dg.InputError, match="anchors is '3'; it must be of type int"):
         dg.get_backend("nyswin", anchors="3")

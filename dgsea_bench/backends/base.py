@@ -49,8 +49,10 @@ class Ranking:
 
     def select(self, profiles: slice) -> "Ranking":
         """The same for some of the profiles."""
-        values: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        return replace(self, **{key: x[profiles] for key, x in values.items() if isinstance(x, Tensor)})
+        tensors: dict[str, Any] = {
+            item.name: value[profiles] for item in fields(self) if isinstance(value := getattr(self, item.name), Tensor)
+        }
+        return replace(self, **tensors)
 
 
 @dataclass(frozen=True, kw_only=True)

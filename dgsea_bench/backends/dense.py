@@ -22,8 +22,8 @@ def sigmoid_sum(
     """(B, K, Q) F_k(q) = Σ_j w_kj σ((x_j - q) / τ), for K weightings of the same J sources x_j.
 
     No more than a tile of the (queries, sources) table exists at a time, forward or backward; the backward pass
-    computes it again, unless a single tile was all. With ∂F/∂x_j = w_kj σ'((x_j - q) / τ) / τ, and the opposite sign for q. A second derivative is
-    not provided: asking for it raises.
+    computes it again, unless a single tile was all. With ∂F/∂x_j = w_kj σ'((x_j - q) / τ) / τ, and the opposite sign
+    for q. A second derivative is not provided: asking for it raises.
     """
     result: Tensor = _SigmoidSum.apply(weights, sources, queries, tau)
     return result

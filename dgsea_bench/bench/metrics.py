@@ -56,14 +56,14 @@ def value_metrics(value: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 
 def gradient_metrics(gradient: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Relative L2 error and cosine of the gradient of Σ u·dES with respect to all scores; nothing if both vanish."""
+    """Relative L2 error and cosine of the gradient of Σ u·dES with respect to all scores; nothing if it is 0."""
     norm, norm_truth = np.linalg.norm(gradient), np.linalg.norm(truth)
-    if norm == 0 or norm_truth == 0:
+    if norm_truth == 0:
         return {}
-    return {
-        "gradient_error": float(np.linalg.norm(gradient - truth) / norm_truth),
-        "gradient_cosine": float(np.vdot(gradient, truth) / (norm * norm_truth)),
-    }
+    result = {"gradient_error": float(np.linalg.norm(gradient - truth) / norm_truth)}
+    if norm > 0:
+        result["gradient_cosine"] = float(np.vdot(gradient, truth) / (norm * norm_truth))
+    return result
 
 
 def agreement_metrics(value: np.ndarray, classical: np.ndarray) -> dict[str, float]:
@@ -87,11 +87,13 @@ class Growth:
 
 
 def growth(sizes: np.ndarray, costs: np.ndarray) -> Growth | None:
-    """Least squares of log cost on log size; None for fewer than three sizes."""
+    """Least squares of log cost on log size, where the cost could be seen; None for fewer than three such sizes."""
+    seen = costs > 0
+    sizes, costs = sizes[seen], costs[seen]
     if len(np.unique(sizes)) < 3:
         return None
     fit = stats.linregress(np.log(sizes), np.log(costs))
-    margin = stats.t.ppf(0.975, len(sizes) - 2) * fit.stderr
+    margin = stats.t.ppf(0.975, len(sizes) - 2) * np.nan_to_num(fit.stderr)  # scipy: NaN if all costs are equal
     return Growth(
         float(fit.slope), float(fit.slope - margin), float(fit.slope + margin), (float(min(sizes)), float(max(sizes)))
     )

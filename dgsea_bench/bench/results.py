@@ -109,7 +109,7 @@ class RunDirectory:
         if not self.rows_file.is_file():
             return []
         rows = []
-        for number, line in enumerate(self.rows_file.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(self._whole_lines().splitlines(), start=1):
             try:
                 content = json.loads(line)
                 if content.get("schema_version") != SCHEMA_VERSION:
@@ -118,7 +118,7 @@ class RunDirectory:
                         f"writes {SCHEMA_VERSION}; choose another --out, or --fresh to measure anew"
                     )
                 rows.append(Row.model_validate(content))
-            except (json.JSONDecodeError, AttributeError, ValidationError) as error:
+            except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, ValidationError) as error:
                 problem = str(error).splitlines()[0]
                 raise InputError(f"{self.rows_file}:{number}: is not a row of results: {problem}") from None
         return rows
@@ -139,9 +139,16 @@ class RunDirectory:
         self._replace("environment.json", {**self.environments(), environment_id: environment})
 
     def environments(self) -> dict[str, Any]:
-        """environment_id -> description."""
+        """environment_id -> description.
+
+        Raises:
+            InputError: environment.json is not JSON.
+        """
         file = self.path / "environment.json"
-        known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        try:
+            known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        except ValueError as error:
+            raise InputError(f"{file}: is not a description of environments: {error}") from None
         return known
 
     def export(self) -> pd.DataFrame:
@@ -160,9 +167,12 @@ class RunDirectory:
         partial.replace(self.path / name)
 
     def _drop_torn_line(self) -> None:
-        """A crash may leave half a line at the end; that case is measured again."""
         if self.rows_file.is_file():
-            content = self.rows_file.read_bytes()
-            whole = content[: content.rfind(b"\n") + 1]
-            if whole != content:
+            whole = self._whole_lines()
+            if len(whole) < self.rows_file.stat().st_size:
                 self.rows_file.write_bytes(whole)
+
+    def _whole_lines(self) -> bytes:
+        """A crash may leave half a line at the end; that case is measured again."""
+        content = self.rows_file.read_bytes()
+        return content[: content.rfind(b"\n") + 1]

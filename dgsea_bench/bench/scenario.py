@@ -36,9 +36,9 @@ class MeasureSettings(_Model):
     """
 
     repeats: int = Field(5, ge=5)
-    min_seconds: float = Field(0.5, ge=0)
+    min_seconds: float = Field(0.5, ge=0, allow_inf_nan=False)
     reference_max_genes: int = Field(20_000, ge=2)
-    time_limit: float = Field(900.0, gt=0)
+    time_limit: float = Field(900.0, gt=0, allow_inf_nan=False)
 
 
 class Case(_Model):
@@ -87,12 +87,18 @@ def _replace(content: Any, hashes: dict[str, str]) -> Any:
     return hashes.get(content, content) if isinstance(content, str) else content
 
 
-def _as_list(value: Any) -> list[Any]:
+def _values(key: str, value: Any, where: str) -> list[Any]:
+    """The values of an axis or a knob; an empty list would measure nothing without a word."""
+    if value == []:
+        raise InputError(f"{where}: {key} is an empty list; give at least one value")
     return value if isinstance(value, list) else [value]
 
 
 class BackendEntry(_Model):
-    """A backend of a scenario; keys beside these are its knobs. A list crosses its values."""
+    """A backend of a scenario; keys beside these are its knobs. A list crosses its values.
+
+    Beyond `max_genes` genes its cases are skipped, with that reason.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -101,7 +107,7 @@ class BackendEntry(_Model):
 
     def variants(self) -> Iterator[tuple[str, dict[str, Knob]]]:
         """(name, options) for each combination of knobs, checked against the backend."""
-        knobs = {key: _as_list(value) for key, value in (self.model_extra or {}).items()}
+        knobs = {key: _values(key, value, f"backend {self.name!r}") for key, value in (self.model_extra or {}).items()}
         for values in itertools.product(*knobs.values()):
             options = dict(zip(knobs, values))
             get_backend(self.name, **options)
@@ -173,7 +179,7 @@ class Scenario(_Model):
             if axis not in AXES[kind]:
                 known = [*AXES[kind], "source"]
                 raise InputError(f"{where}: unknown key {axis!r} for source {kind!r}{did_you_mean(axis, known)}")
-        values = [_as_list(value) for value in axes.values()]
+        values = [_values(axis, value, where) for axis, value in axes.items()]
         for point in itertools.product(*values):
             chosen = dict(zip(axes, point))
             yield from self._with_each_backend(chosen, kind, where)
@@ -183,21 +189,21 @@ class Scenario(_Model):
         places = {key: chosen[key] for key in PLACES if key in chosen}
         params = {key: chosen[key] for key in PARAMETERS if key in chosen}
         for entry in self.backends:
-            over = entry.max_genes is not None and chosen.get("genes", 0) > entry.max_genes
-            skip = f"the scenario limits {entry.name} to {entry.max_genes:,} genes" if over else None
             for name, options in entry.variants():
                 with _plain_errors(where):
-                    yield Case.model_validate(
+                    case = Case.model_validate(
                         {
                             "source": source,
                             "params": params,
                             "backend": name,
                             "options": options,
                             "measure": self.measure,
-                            "skip": skip,
                             **places,
                         }
                     )
+                over = entry.max_genes is not None and case.source.count_genes() > entry.max_genes
+                skip = f"the scenario limits {entry.name} to {entry.max_genes:,} genes" if over else None
+                yield case.model_copy(update={"skip": skip})
 
 
 class _plain_errors:  # noqa: N801 (a context manager reads as a verb)
@@ -214,7 +220,10 @@ class _plain_errors:  # noqa: N801 (a context manager reads as a verb)
             raise InputError("; ".join(f"{self.where}: {self._line(item)}" for item in error.errors())) from None
 
     def _line(self, item: Any) -> str:
-        place = ".".join(str(part) for part in item["loc"] if part not in ("synthetic", "ranking"))
+        parts = [str(part) for part in item["loc"]]
+        if parts[:1] == ["source"]:
+            del parts[1:2]  # the kind of source
+        place = ".".join(parts)
         if item["type"] == "extra_forbidden":
             return f"unknown key {place!r}{did_you_mean(str(item['loc'][-1]), self.known or [])}"
         message = item["msg"].removeprefix("Value error, ")

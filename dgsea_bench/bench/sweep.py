@@ -31,6 +31,7 @@ class Plan:
         scenario: the scenario, with any choice of backends or files applied.
         directory: where results go.
         cases: all cases. pending: those that have no finished row there yet.
+        fresh: whether what is in the directory is removed first.
         remarks: what is worth saying about the inputs: ties, sets left out.
     """
 
@@ -38,6 +39,7 @@ class Plan:
     directory: RunDirectory
     cases: tuple[Case, ...]
     pending: tuple[Case, ...]
+    fresh: bool
     remarks: tuple[str, ...]
 
 
@@ -78,18 +80,19 @@ def plan_sweep(
         directory=directory,
         cases=tuple(cases),
         pending=tuple(case for case in cases if case.case_id not in done),
+        fresh=fresh,
         remarks=tuple(_remarks(cases)),
     )
 
 
-def run_plan(plan: Plan, *, fresh: bool = False, observer: Observer | None = None) -> list[Row]:
+def run_plan(plan: Plan, *, observer: Observer | None = None) -> list[Row]:
     """Measure the pending cases, each row on disk as soon as it is there; then write rows.parquet.
 
     Returns:
         The rows of all cases of the plan, those measured earlier included.
     """
     watcher = observer or Observer()
-    plan.directory.prepare(fresh=fresh)
+    plan.directory.prepare(fresh=plan.fresh)
     environment_id, environment = describe_environment()
     plan.directory.record_environment(environment_id, environment)
     for case in plan.pending:
@@ -123,7 +126,7 @@ def run_sweep(
         InputError: as `plan_sweep`.
     """
     plan = plan_sweep(name_or_path, backends=backends, out=out, fresh=fresh)
-    rows = run_plan(plan, fresh=fresh, observer=observer)
+    rows = run_plan(plan, observer=observer)
     return pd.json_normalize([row.model_dump(mode="json") for row in rows])
 
 

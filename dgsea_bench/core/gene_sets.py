@@ -55,6 +55,10 @@ class GeneSets:
             repeated = [gene for gene, count in Counter(genes).items() if count > 1]
             raise InputError(f"{len(repeated)} genes are listed more than once: {shorten(repeated)}")
 
+        for name, members in sets.items():
+            if isinstance(members, str):
+                raise InputError(f"gene set {name!r} is the text {members!r}; give a list of genes")
+        sets = {name: list(members) for name, members in sets.items()}  # an iterator can be read only once
         kept: dict[str, list[int]] = {}
         dropped: dict[str, str] = {}
         for name, members in sets.items():

@@ -1,5 +1,6 @@
 """Readers of the formats that GSEA users have: strict, with file, line and field in every error."""
 
+import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,11 +107,11 @@ def _number(text: str) -> float | None:
 def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Numbered lines that are not blank, without their ends."""
     try:
-        with Path(path).open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line.rstrip("\r\n")
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not text in UTF-8 (byte {error.start}: {error.reason})") from None
+    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+        if line.strip():
+            yield number, line.rstrip("\n")

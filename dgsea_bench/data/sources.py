@@ -64,6 +64,10 @@ class SyntheticSource(_Source):
         layout = Layout(self.profiles, self.genes, tuple(sizes.tolist()), planted)
         return generate(self.generator, layout, self.seed)
 
+    def count_genes(self) -> int:
+        """Genes of the ranking."""
+        return self.genes
+
     def input_hashes(self) -> dict[str, str]:
         """No files are read."""
         return {}
@@ -90,9 +94,17 @@ class RankingSource(_Source):
         gene_sets = GeneSets.from_dict(sets, tuple(scores.index), min_size=self.min_size, max_size=self.max_size)
         return Problem(torch.from_numpy(scores.to_numpy(copy=True))[None], gene_sets)
 
+    def count_genes(self) -> int:
+        """Genes of the ranking."""
+        return len(read_ranking(locate(self.ranking), duplicates=self.duplicates))
+
     def input_hashes(self) -> dict[str, str]:
-        """sha256 of each file."""
-        return {path: hashlib.sha256(locate(path).read_bytes()).hexdigest() for path in (self.ranking, self.gene_sets)}
+        """sha256 of each file.
+
+        Raises:
+            InputError: a file that is missing or cannot be read.
+        """
+        return {path: _sha256(locate(path)) for path in (self.ranking, self.gene_sets)}
 
 
 Source = Annotated[SyntheticSource | RankingSource, Field(discriminator="kind")]
@@ -113,8 +125,16 @@ def locate(path: str) -> Path:
     raise InputError(f"{path}: no such file, neither here nor among the data files; {advice}")
 
 
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
 def _size_range(size: int | str) -> tuple[int, int]:
-    low, _, high = str(size).partition("-")
-    if low.isdigit() and (high or low).isdigit() and 1 <= int(low) <= int(high or low):
-        return int(low), int(high or low)
+    low, dash, high = str(size).partition("-")
+    high = high if dash else low
+    if low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high):
+        return int(low), int(high)
     raise ValueError(f'set_size is {size!r}; it must be a number from 1, or a range such as "15-200"')

@@ -75,7 +75,8 @@ def heavy_tailed(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array
 def tied(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, list[Array]]:
     """As `planted`, then a fifth of the scores set to zero and all rounded to one decimal."""
     scores, shifts, members = planted(rng, layout)
-    scores[rng.random(scores.shape) < 0.2] = 0.0
+    zeros = rng.random(scores.shape) < 0.2
+    scores[zeros] = shifts[zeros] = 0.0
     return np.round(scores, 1) + 0.0, shifts, members  # + 0.0: no negative zeros
 
 

@@ -22,8 +22,10 @@ WIDTH, HEIGHT = 500, 320
 """In units of the view box; a font of 12 units is then about 9 px on a telephone."""
 FONT = 12.5
 INK, FAINT = "#222222", "#6b6b6b"
-LABEL_ROOM = 182
+LABEL_ROOM = 188
 LINE_STEP = 15.5
+MOST_LABELS = 350
+"""Height that labels at the ends of lines may take; more of them become a legend."""
 Form = Callable[[float], str]
 
 
@@ -48,12 +50,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """The points of one backend; `note` goes below its label."""
+    """The points of one backend; `notes` go below its label, a line each."""
 
     label: str
     look: Look
     points: tuple[Point, ...]
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def looks(labels: Sequence[str], baselines: Sequence[str]) -> dict[str, Look]:
@@ -74,9 +76,9 @@ def looks(labels: Sequence[str], baselines: Sequence[str]) -> dict[str, Look]:
 
 def trend(series: Sequence[Series], x_title: str, y_title: str, y_form: Form) -> str:
     """Cost or error against a size on logarithmic axes, each line labelled at its end."""
-    lines = sum(2 if item.note else 1 for item in series)
-    direct = lines * LINE_STEP <= HEIGHT - 90
-    with _canvas(HEIGHT if direct else HEIGHT + 20 * len(series)) as figure:
+    labels = sum(_room(item) for item in series)
+    direct = labels <= MOST_LABELS
+    with _canvas(max(HEIGHT, labels + 86) if direct else HEIGHT + 20 * len(series)) as figure:
         bottom = 52 if direct else 52 + 20 * len(series)
         axes = _axes(figure, left=74, right=LABEL_ROOM if direct else 20, top=34, bottom=bottom)
         for item in series:
@@ -95,17 +97,21 @@ def trend(series: Sequence[Series], x_title: str, y_title: str, y_form: Form) ->
 
 
 def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_form: Form, *, log: bool) -> str:
-    """Values by category, a dot per backend; in points `x` is the category's number and `y` the value."""
-    names = [shortened(name, 28) for name in categories]
+    """Values by category, a dot per backend; in points `x` is the category's number and `y` the value.
+
+    With one category only, the backends are the categories.
+    """
+    alone = len(categories) == 1
+    names = [shortened(name, 28) for name in ([item.label for item in series] if alone else categories)]
     columns = 1 if max(len(item.label) for item in series) > 26 else 2
-    legend_height = 22 * math.ceil(len(series) / columns)
-    row_height = max(34, 13 * len(series))
+    legend_height = 0 if alone else 22 * math.ceil(len(series) / columns)
+    row_height = 30 if alone else max(34, 13 * len(series))
     height = 80 + row_height * len(names) + legend_height
     with _canvas(height) as figure:
         left = 24 + 7.4 * max(len(name) for name in names)
         axes = _axes(figure, left=left, right=26, top=30, bottom=42 + legend_height)
         for number, item in enumerate(series):
-            shift = (number - (len(series) - 1) / 2) * 0.66 / len(series)
+            shift = number if alone else (number - (len(series) - 1) / 2) * 0.66 / len(series)
             _draw_dots(axes, item, shift)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_yticks(range(len(names)), names)
@@ -120,7 +126,8 @@ def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_fo
             axes.xaxis.set_major_formatter(lambda value, _: x_form(value))
             axes.margins(x=0.06)
         _title(figure, x_title, 12)
-        _legend(figure, series, columns, markers=True, lines=False)
+        if not alone:
+            _legend(figure, series, columns, markers=True, lines=False)
         return _svg(figure)
 
 
@@ -230,18 +237,23 @@ def _label_ends(axes: Axes, series: Sequence[Series]) -> None:
     for item in series:
         _, y = axes.transData.transform((item.points[-1].x, item.points[-1].y))
         ends.append(y - axes.bbox.y0)
-        rooms.append(LINE_STEP * (2 if item.note else 1) + 3)
+        rooms.append(_room(item))
     for item, y in zip(series, spread(ends, rooms, height), strict=True):
-        text = shortened(item.label, 24) + (f"\n{shortened(item.note, 28)}" if item.note else "")
+        text = "\n".join([shortened(item.label, 24), *(shortened(note, 28) for note in item.notes)])
         last = item.points[-1]
         axes.annotate(
-            text, (last.x, last.y), (1.1, y / height), xycoords="data", textcoords="axes fraction",
+            text, (last.x, last.y), (1.08, y / height), xycoords="data", textcoords="axes fraction",
             va="center", ha="left", annotation_clip=False, fontsize=FONT - 0.5, linespacing=1.25,
             arrowprops={
                 "arrowstyle": "-", "color": item.look.colour, "linewidth": 1.0,
                 "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 6,
             },
         )  # fmt: skip
+
+
+def _room(item: Series) -> float:
+    """Height of a label with its notes."""
+    return LINE_STEP * (1 + len(item.notes)) + 3
 
 
 def spread(wanted: Sequence[float], rooms: Sequence[float], height: float) -> list[float]:
@@ -267,9 +279,9 @@ def _title(figure: Figure, text: str, top: float) -> None:
 def _legend(figure: Figure, series: Sequence[Series], columns: int, *, markers: bool, lines: bool) -> None:
     handles = []
     for item in series:
-        text = item.label + (f"  {item.note}" if item.note else "")
+        text = item.label + (f" ({', '.join(item.notes)})" if item.notes else "")
         (handle,) = Axes(figure, (0, 0, 1, 1)).plot(
-            [], [], color=item.look.colour, label=shortened(text, 60), markersize=7, linewidth=1.8 if lines else 0,
+            [], [], color=item.look.colour, label=shortened(text, 66), markersize=7, linewidth=1.8 if lines else 0,
             marker=item.look.marker if markers else "",
         )  # fmt: skip
         if item.look.dashes and lines:

@@ -1,6 +1,7 @@
 """What rows say of the problems they were measured on, and how they line up along an axis such as genes."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 
 from dgsea_bench.bench.metrics import Growth, growth
 from dgsea_bench.bench.results import Row
+from dgsea_bench.core.errors import InputError
 
 Axis = Literal["genes", "sets", "profiles"]
 NAMED_ELSEWHERE = {"kind", "generator", "genes", "sets", "profiles", "seed"}
@@ -43,9 +45,10 @@ class Problem:
         sizes = {name: None if name == axis else getattr(self, name) for name in ("genes", "sets", "profiles")}
         return replace(self, **sizes)  # type: ignore[arg-type]
 
-    def differing(self, names: Iterable[str]) -> str:
-        """The settings of these names in words: ``dtype float32, set_size 5``."""
-        return ", ".join(f"{name} {dict(self.settings)[name]}" for name in names if name in dict(self.settings))
+    def differing(self, names: Iterable[str], usual: Mapping[str, str] | None = None) -> str:
+        """The settings of these names in words, ``dtype float32, set_size 5``, those as `usual` left out."""
+        mine = {name: value for name, value in self.settings if (usual or {}).get(name) != value}
+        return ", ".join(f"{name} {mine[name]}" for name in names if name in mine)
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,12 @@ class Run:
                 values.setdefault(name, set()).add(value)
         return [name for name, found in values.items() if len(found) > 1]
 
+    @cached_property
+    def usual(self) -> dict[str, str]:
+        """The most common value of each setting that varies."""
+        values = {name: Counter(dict(problem.settings).get(name) for problem in self.problems) for name in self.varying}
+        return {name: str(found.most_common(1)[0][0]) for name, found in values.items()}
+
     def problem(self, row: Row) -> Problem:
         """The problem of a row; sizes of files that no case could read are None."""
         source = row.case["source"]
@@ -167,6 +176,14 @@ class Run:
 
     def lines(self, axis: Axis) -> dict[Problem, list[Line]]:
         """Lines along an axis by family, for families that have at least two sizes."""
+        return self._lines[axis]
+
+    @cached_property
+    def _lines(self) -> dict[str, dict[Problem, list[Line]]]:
+        axes: tuple[Axis, ...] = ("genes", "sets", "profiles")
+        return {axis: self._lines_along(axis) for axis in axes}
+
+    def _lines_along(self, axis: Axis) -> dict[Problem, list[Line]]:
         families: dict[Problem, dict[str, list[Result]]] = {}
         for result in self.results:
             if getattr(result.problem, axis) is not None:
@@ -183,9 +200,19 @@ class Run:
         return found
 
     def details(self, row: Row, name: str) -> pd.DataFrame | None:
-        """A table of what has many values for a case; None where it is missing."""
+        """A table of what has many values for a case; None where it is missing.
+
+        Raises:
+            InputError: the file is there but cannot be read.
+        """
         file = self.path / "details" / row.case_id / f"{name}.parquet"
-        return pd.read_parquet(file) if file.is_file() else None
+        if not file.is_file():
+            return None
+        try:
+            return pd.read_parquet(file)
+        except (OSError, ValueError) as error:
+            problem = str(error).splitlines()[0]
+            raise InputError(f"{file}: cannot be read ({problem}); delete it to report without it") from None
 
     def _machine(self, environment_id: str) -> str:
         """Environments that differ in versions alone are one machine; times are not compared across machines."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from dgsea_bench.report import plots, tables, wording
 from dgsea_bench.report.content import Figure, Headline, Section
 from dgsea_bench.report.curves import curve_figure
+from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME
 from dgsea_bench.report.rows import Axis, Problem, Run, sizes_in_words
 from dgsea_bench.report.verdict import NEEDS, grouped, growth_sentence, recommend, sentences
 
@@ -39,20 +40,17 @@ def verdict(run: Run) -> Section:
 def accuracy_and_cost(run: Run) -> Section | None:
     """Error, gradient error, time and memory against genes; by problem where there is one size only."""
     families = run.lines("genes")
-    quantities = (plots.ERROR, plots.GRADIENT, plots.TIME, plots.MEMORY)
+    quantities = (ERROR, GRADIENT, TIME, MEMORY)
     if families:
         chosen = sorted(families.values(), key=lambda lines: -max(len(line.results) for line in lines))[:MOST_FAMILIES]
         figures = [plots.trend_figure(run, lines, quantity) for lines in chosen for quantity in quantities]
         left_out = len(families) - len(chosen)
         more = [f"{left_out} more groups of lines are in the tables only."] if left_out else []
         return Section("Accuracy and cost against genes", "growth", more, figures=figures)
-    groups = [(name, problem) for name, problem in _named(run, run.problems)]
-    figures = [
-        plots.dot_figure(run, groups, quantity, f"{quantity.subject[:1].upper()}{quantity.subject[1:]} by backend")
-        for quantity in quantities
-    ]
+    groups = _named(run, run.problems)
+    figures = [plots.dot_figure(run, groups, quantity) for quantity in quantities]
     only = "One number of genes was measured, so there is no growth to show."
-    return Section("Accuracy and cost", "growth", [only], figures=figures)
+    return Section("Accuracy and cost", "growth", [f"{only}{_unless_said(run)}"], figures=figures)
 
 
 def other_axes(run: Run) -> Section | None:
@@ -62,23 +60,20 @@ def other_axes(run: Run) -> Section | None:
     for axis in axes:
         for lines in list(run.lines(axis).values())[:MOST_FAMILIES]:
             if max(len(line.results) for line in lines) >= 3:
-                figures += [plots.trend_figure(run, lines, quantity) for quantity in (plots.TIME, plots.MEMORY)]
+                figures += [plots.trend_figure(run, lines, quantity) for quantity in (TIME, MEMORY)]
     return Section("Cost against sets and profiles", "axes", figures=figures) if figures else None
 
 
 def kinds_of_scores(run: Run) -> Section | None:
-    """Errors by generator, at the size where most kinds were measured."""
+    """Errors by generator, at the size where most kinds were measured; not where `accuracy_and_cost` has them all."""
     by_size: dict[Problem, list[Problem]] = {}
     for problem in run.problems:
         by_size.setdefault(replace(problem, scores=""), []).append(problem)
     problems = max(by_size.values(), key=len)
-    if len(problems) < 2:
+    if len(problems) < 2 or not run.lines("genes"):
         return None
     groups = [(problem.scores, problem) for problem in problems]
-    figures = [
-        plots.dot_figure(run, groups, quantity, _kinds_heading(run, problems, quantity))
-        for quantity in (plots.ERROR, plots.GRADIENT)
-    ]
+    figures = [plots.dot_figure(run, groups, quantity) for quantity in (ERROR, GRADIENT)]
     size = plots.describe(run, replace(problems[0], scores="all")).partition(", ")[2]
     return Section("Kinds of scores", "kinds", [f"All at {size}."], figures=figures)
 
@@ -91,17 +86,15 @@ def running_sums(run: Run) -> Section:
 def agreement(run: Run) -> Section | None:
     """Whether dES ranks gene sets as classical ES does, and gives them the same sign."""
     groups = _named(run, run.problems)
-    figures = []
-    for quantity in (plots.SPEARMAN, plots.SIGN):
-        values = [v for item in run.results if item.target == "dgsea" for v in item.values(quantity.metric)]
-        if values:
-            heading = f"dES and classical ES: {quantity.subject} of {wording.span(values, quantity.form)}"
-            figures.append(plots.dot_figure(run, groups, quantity, heading))
-    if not figures:
+    measured = [item for item in run.results if item.target == "dgsea"]
+    shown = [quantity for quantity in (SPEARMAN, SIGN) if any(item.values(quantity.metric) for item in measured)]
+    if not shown:
         return None
+    figures = [plots.dot_figure(run, groups, quantity) for quantity in shown]
     explained = (
         "Without a null distribution: dES against the classical enrichment score of the same sets, per profile. "
         "What soft ranks change against hard ones counts here; an approximation is good when it sits on exact."
+        f"{_unless_said(run)}"
     )
     return Section("Agreement with classical GSEA", "agreement", [explained], figures=figures)
 
@@ -143,26 +136,20 @@ SECTIONS: tuple[Callable[[Run], Section | None], ...] = (
 )
 
 
+def _unless_said(run: Run) -> str:
+    """The settings that go without saying in `_named`."""
+    usual = ", ".join(f"{name} {value}" for name, value in run.usual.items())
+    return f" Where a name does not say otherwise: {usual}." if usual else ""
+
+
 def _named(run: Run, problems: list[Problem]) -> list[tuple[str, Problem]]:
-    """Short names that tell the problems of this run apart."""
+    """Short names that tell the problems of this run apart; the most common settings go without saying."""
     several = {axis: len({getattr(p, axis) for p in problems}) > 1 for axis in ("genes", "sets", "profiles")}
     kinds = len({problem.scores for problem in problems}) > 1
     named = []
     for problem in problems:
-        sizes = [f"{getattr(problem, axis) or 0:,} {axis}" for axis, differs in several.items() if differs]
-        parts = [*([problem.scores] if kinds or not sizes else []), *sizes, problem.differing(run.varying)]
+        sizes = [f"{wording.count(getattr(problem, axis))} {axis}" for axis, differs in several.items() if differs]
+        differing = problem.differing(run.varying, run.usual)
+        parts = [*([problem.scores] if kinds or not sizes else []), *sizes, differing]
         named.append((", ".join(part for part in parts if part), problem))
     return named
-
-
-def _kinds_heading(run: Run, problems: list[Problem], quantity: plots.Quantity) -> str:
-    found = [
-        (value, item.label, item.problem.scores)
-        for item in run.results
-        if item.problem in problems and item.target == "dgsea"
-        for value in item.values(quantity.metric)
-    ]
-    if not found or max(found)[0] < wording.ROUNDING:
-        return f"The {quantity.subject} is zero or unknown on every kind of scores"
-    value, label, kind = max(found)
-    return f"The {quantity.subject} is largest on {kind} scores: {wording.error(value)} ({label})"

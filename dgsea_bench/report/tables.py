@@ -18,12 +18,14 @@ def verdict_table(run: Run, groups: Sequence[Group]) -> Table:
     body: list[list[Cell]] = []
     for group in groups:
         body.append([_problem_cell(run, group)])
-        body += [_verdict_cells(run, members) for members in group.by_need]
+        strict, *others = group.by_need
+        body.append(_verdict_cells(run, strict))
+        body += [_verdict_cells(run, members) for members in others if not _same(strict, members)]
     caption = (
         "Recommended is the fastest backend (forward and backward pass) within the need, which bounds the scaled "
         "error: largest error / largest true score. Where kinds of scores share a line, numbers go from the least to "
         "the largest. Growth: fitted exponent of time with its 95 % interval, and the order that the backend claims. A "
-        "gradient error above 1 % is marked."
+        "gradient error above 1 % is marked. A size with one line: nothing less exact is faster."
     )
     return Table("For this problem size, use this backend", header, body, caption, numeric_from=2)
 
@@ -43,16 +45,25 @@ def _verdict_cells(run: Run, members: Sequence[Recommendation]) -> list[Cell]:
     shared = [rival.label for rival in members[0].rivals if all(rival.label in _rivals(item) for item in members)]
     as_fast = f"{wording.listed(shared)} as fast within noise" if shared else ""
     gradient = [item.worst("gradient_error") for item in chosen]
+    scaled = f"scaled {_worst(chosen, 'value_error_scaled')}"
     marked = any(value is not None and value > NOTABLE_GRADIENT_ERROR for value in gradient)
     return [
         need,
         Cell(chosen[0].label, as_fast, strong=True),
-        Cell(_worst(chosen, "value_error_mean"), f"scaled {_worst(chosen, 'value_error_scaled')}"),
+        Cell(
+            _worst(chosen, "value_error_mean"),
+            scaled if any(item.worst("value_error_scaled") for item in chosen) else "",
+        ),
         Cell(wording.span(gradient, wording.error), warn=marked),
         Cell(wording.span([item.typical("step_seconds") for item in chosen], wording.seconds)),
         Cell(wording.span([item.typical("step_peak_mib") for item in chosen], wording.mebibytes)),
         _growth_cell(run, chosen),
     ]
+
+
+def _same(mine: Sequence[Recommendation], others: Sequence[Recommendation]) -> bool:
+    """Whether the same backends were chosen, so that one line says it."""
+    return all(a.chosen is b.chosen for a, b in zip(mine, others, strict=True)) and mine[0].chosen is not None
 
 
 def _worst(chosen: Sequence[Result], name: str) -> str:

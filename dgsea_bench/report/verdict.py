@@ -140,7 +140,11 @@ def sentences(recommendations: Sequence[Sequence[Recommendation]], results: Sequ
     if not any(item.chosen for each in recommendations for item in each):
         reasons = list(dict.fromkeys(item.why for each in recommendations for item in each))
         return [f"Nothing can be recommended: {'; '.join(reasons)}."]
-    found = [_of_need(each, results) for each in recommendations]
+    found = [_of_need(recommendations[0], results)]
+    for each in recommendations[1:]:
+        same = all(mine.chosen is other.chosen for mine, other in zip(recommendations[0], each, strict=True))
+        nothing_faster = f"Nothing measured that is only {each[0].need.title} is faster."
+        found.append(nothing_faster if same else _of_need(each, results))
     unknown = [item.problem for item in recommendations[0] if item.errors_unknown]
     if unknown:
         place = sizes_in_words(unknown)
@@ -171,14 +175,24 @@ def _of_need(recommendations: Sequence[Recommendation], results: Sequence[Result
     need = recommendations[0].need
     if not by_label:
         return f"No backend measured here is {need.title}."
-    parts = [_of_label(label, items, results) for label, items in by_label.items()]
+    parts = [
+        f"{label} {_place(items, recommendations)}{_told(label, items, results)}" for label, items in by_label.items()
+    ]
     without = sum(1 for item in recommendations if not item.chosen and not item.errors_unknown)
     rest = f" On {wording.plural(without, 'problem')} no backend meets this." if without else ""
     return f"{need.title[:1].upper()}{need.title[1:]}: use {'; '.join(parts)}.{rest}"
 
 
-def _of_label(label: str, items: Sequence[Recommendation], results: Sequence[Result]) -> str:
-    """``nyswin at 400 to 4,000 genes (1.2 to 1.6 times as fast as exact; its gradient is off by up to 3 %)``."""
+def _place(items: Sequence[Recommendation], everything: Sequence[Recommendation]) -> str:
+    """``at 400 to 4,000 genes``; with the kinds of scores where other kinds of these sizes have another answer."""
+    sizes, mine = {item.problem.genes for item in items}, {item.problem for item in items}
+    shared = any(item.problem.genes in sizes and item.problem not in mine for item in everything)
+    kinds = wording.listed(list(dict.fromkeys(item.problem.scores for item in items)))
+    return f"at {sizes_in_words([item.problem for item in items])}" + (f" on {kinds} scores" if shared else "")
+
+
+def _told(label: str, items: Sequence[Recommendation], results: Sequence[Result]) -> str:
+    """`` (1.2 to 1.6 times as fast as exact; its gradient is off by up to 3 %)``."""
     chosen = [item.chosen for item in items if item.chosen]
     remarks = [_against_exact(label, chosen, results)]
     gradient = max((value for item in chosen if (value := item.worst("gradient_error")) is not None), default=0.0)
@@ -193,9 +207,8 @@ def _of_label(label: str, items: Sequence[Recommendation], results: Sequence[Res
         names = wording.listed(list(dict.fromkeys(rival.label for item in tied for rival in item.rivals)), "or")
         often = "" if len(tied) == len(items) else f" in {len(tied)} of {len(items)} problems"
         remarks.append(f"{names} as fast within noise{often}")
-    place = sizes_in_words([item.problem for item in items])
     told = "; ".join(remark for remark in remarks if remark)
-    return f"{label} at {place} ({told})" if told else f"{label} at {place}"
+    return f" ({told})" if told else ""
 
 
 def _against_exact(label: str, chosen: Sequence[Result], results: Sequence[Result]) -> str:

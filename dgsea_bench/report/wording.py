@@ -143,6 +143,11 @@ def plural(number: int, singular: str, many: str | None = None) -> str:
     return f"{count(number)} {singular if number == 1 else many or singular + 's'}"
 
 
+def capital(text: str) -> str:
+    """The same with its first letter raised."""
+    return text[:1].upper() + text[1:]
+
+
 def shortened(text: str, most: int = 30) -> str:
     """Text that fits into a figure; the middle goes, since beginnings and ends tell names apart."""
     if len(text) <= most:

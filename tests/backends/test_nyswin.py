@@ -92,7 +92,7 @@ def test_windows_of_different_width_in_a_batch_do_not_touch_each_other():
     even = torch.linspace(-1, 1, 40, dtype=torch.float64)
     lumped = torch.cat([torch.full((30,), 5.0), torch.linspace(-9, -8, 10)]).double()
     method = dg.Nyswin(frac=0.45)
-    gene_sets = dg.GeneSets.from_dict({"a": "ABCD", "b": "XYZKLM"}, [chr(65 + n) for n in range(40)])
+    gene_sets = dg.GeneSets.from_dict({"a": list("ABCD"), "b": list("XYZKLM")}, [chr(65 + n) for n in range(40)])
     together = dg.enrichment_score(torch.stack([even, lumped]), gene_sets, backend=method)
     alone = torch.cat([dg.enrichment_score(row[None], gene_sets, backend=method) for row in (even, lumped)])
     widths = [len(method.positions(method.rank(row[None], dg.EnrichmentParams()))[0]) for row in (even, lumped)]

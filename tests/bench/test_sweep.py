@@ -12,7 +12,7 @@ from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.bench.reference import Reference
 from dgsea_bench.bench.results import RunDirectory
 from dgsea_bench.bench.scenario import Case
-from dgsea_bench.bench.sweep import plan_sweep, run_plan, run_sweep
+from dgsea_bench.bench.sweep import Observer, plan_sweep, run_plan, run_sweep
 
 SCENARIO = """
 name = "tiny"
@@ -39,7 +39,7 @@ reference_max_genes = 50
 """
 
 
-class Listener:
+class Listener(Observer):
     """Remembers what a sweep did."""
 
     def __init__(self):

@@ -98,7 +98,7 @@ def test_one_file_that_loads_nothing(tmp_path):
 def test_ids_are_unique_and_references_lead_somewhere(tmp_path):
     checker = parsed(render(tmp_path, three_sizes()))
     assert len(checker.ids) == len(set(checker.ids))
-    for tag, value in checker.references:
+    for _tag, value in checker.references:
         if value.startswith("#"):
             assert value.removeprefix("#") in checker.ids
 
@@ -168,7 +168,8 @@ def test_one_real_ranking(tmp_path):
     rows.append(make_row("fastsum", 12000, source=source, status="skipped", reason="not yet"))
     text = text_of(render(tmp_path, rows))
     assert "One number of genes was measured" in text
-    assert "Mean error by backend" in text
+    assert "At 12,000 genes the mean error of nyswin is 0.30 %" in text
+    assert "At 12,000 genes nyswin is fastest with 10.0 ms; exact takes 120 ms" in text
     assert "naive.rnk" in text
     assert "– genes" not in text, "sizes of a skipped case are known from the other cases on that file"
 
@@ -201,3 +202,21 @@ def test_many_backends_get_a_legend(tmp_path):
     ]
     text = text_of(render(tmp_path, rows, curves=False))
     assert all(label in text for label in labels)
+
+
+def test_details_that_cannot_be_read_are_named(tmp_path):
+    rows = three_sizes()
+    write_run(tmp_path, rows)
+    damaged = tmp_path / "details" / rows[-1].case_id / "curves.parquet"
+    damaged.write_bytes(b"not parquet")
+    with pytest.raises(InputError, match=r"curves\.parquet: cannot be read"):
+        render_report(tmp_path)
+
+
+def test_rows_of_several_environments_are_both_described(tmp_path):
+    rows = three_sizes()
+    rows[0] = rows[0].model_copy(update={"environment_id": "e2"})
+    text = text_of(render(tmp_path, rows))
+    assert "Test processor, 2 cores, 8 GiB memory" in text
+    assert "a machine that was not recorded" in text
+    assert "machine e2" in text, "what was measured on another machine is told apart"

@@ -1,0 +1,125 @@
+"""The metrics that figures show, and the takeaways that head them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dgsea_bench.bench.metrics import METRICS
+from dgsea_bench.report import wording
+from dgsea_bench.report.figures import Form
+from dgsea_bench.report.rows import Line, Problem, Run
+from dgsea_bench.report.wording import capital
+
+Groups = Sequence[tuple[str, Problem]]
+"""Problems with names that tell them apart."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A metric as figures show it.
+
+    Attributes:
+        subject: begins the heading. low, high: metrics at the ends of the whiskers.
+        baseline: the metric of backends that have no gradient, where it can stand beside.
+        whiskers: what they are, for the caption.
+    """
+
+    metric: str
+    subject: str
+    kind: Literal["error", "cost", "agreement"]
+    form: Callable[[float | None], str]
+    tick: Form
+    low: str | None = None
+    high: str | None = None
+    baseline: str | None = None
+    whiskers: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the metric says, from METRICS."""
+        return METRICS[self.metric].title
+
+
+ERROR = Quantity(
+    "value_error_mean", "mean error", "error", wording.error, wording.error_tick, "value_error_mean", "value_error_p95",
+    whiskers="Whiskers go up to the 95th percentile over sets.",
+)  # fmt: skip
+GRADIENT = Quantity("gradient_error", "gradient error", "error", wording.error, wording.error_tick)
+TIME = Quantity(
+    "step_seconds", "time", "cost", wording.seconds, wording.seconds_tick, "step_seconds_q1", "step_seconds_q3",
+    baseline="forward_seconds", whiskers="Whiskers are the quartiles of repeated calls.",
+)  # fmt: skip
+MEMORY = Quantity(
+    "step_peak_mib", "peak memory", "cost", wording.mebibytes, wording.mebibytes_tick, baseline="forward_peak_mib"
+)
+SPEARMAN = Quantity("es_spearman", "Spearman correlation", "agreement", wording.share, wording.share_tick)
+SIGN = Quantity("es_sign_agreement", "share of equal signs", "agreement", wording.share, wording.share_tick)
+
+
+def axis_title(quantity: Quantity) -> str:
+    """What stands at the top left of a figure."""
+    return f"{quantity.title}, logarithmic" if quantity.kind != "agreement" else wording.shortened(quantity.title, 60)
+
+
+def trend_heading(lines: Sequence[Line], quantity: Quantity) -> str:
+    """What is so at the largest size that was measured."""
+    found = {line.label: points for line in lines if (points := points_of(line, quantity))}
+    if not found:
+        return f"{capital(quantity.subject)}: not known at any size"
+    largest = max(points[-1][0] for points in found.values())
+    there = {label: points[-1][1] for label, points in found.items() if points[-1][0] == largest}
+    place = f"{largest:,} {lines[0].axis}"
+    return _compared(there, place, quantity)
+
+
+def dot_heading(run: Run, groups: Groups, quantity: Quantity) -> str:
+    """What is so for the one problem, or over all of them."""
+    found = [
+        (result.typical(quantity.metric), result.label, name)
+        for name, problem in groups
+        for result in run.results
+        if result.problem == problem and result.target == "dgsea"
+    ]
+    known = [(value, label, name) for value, label, name in found if value is not None]
+    if not known:
+        return f"{capital(quantity.subject)}: not known"
+    values = wording.span([value for value, _, _ in known], quantity.form)
+    if quantity.kind == "agreement":
+        return f"dES and classical ES: {quantity.subject} of {values}"
+    if len(groups) == 1:
+        genes = groups[0][1].genes
+        return _compared({label: value for value, label, _ in known}, f"{wording.count(genes)} genes", quantity)
+    if quantity.kind == "cost":
+        return f"{capital(quantity.subject)} of {values} over {len(groups)} problems"
+    value, label, name = max(known)
+    if value < wording.ROUNDING:
+        return f"The {quantity.subject} is zero or rounding in all {len(groups)} problems"
+    return f"The {quantity.subject} is largest on {name}: {quantity.form(value)} ({label})"
+
+
+def _compared(there: dict[str, float], place: str, quantity: Quantity) -> str:
+    """The best and the worst backend at one place."""
+    if quantity.kind == "error":
+        return _error_heading(there, place, quantity)
+    best, worst = min(there, key=lambda label: there[label]), max(there, key=lambda label: there[label])
+    low, high = quantity.form(there[best]), quantity.form(there[worst])
+    if len(there) == 1:
+        return f"At {place} {best} takes {low}"
+    least = "fastest" if quantity.metric == TIME.metric else "leanest"
+    return f"At {place} {best} is {least} with {low}; {worst} takes {high}"
+
+
+def points_of(line: Line, quantity: Quantity) -> list[tuple[int, float]]:
+    """(size, value) of a dGSEA backend; none for the classical baseline, which no heading compares."""
+    return line.points(quantity.metric) if line.results[0].target == "dgsea" else []
+
+
+def _error_heading(there: dict[str, float], place: str, quantity: Quantity) -> str:
+    wrong = {label: value for label, value in there.items() if value >= wording.ROUNDING}
+    if not wrong:
+        return f"At {place} the {quantity.subject} of every backend is zero or rounding"
+    best, worst = min(wrong, key=lambda name: wrong[name]), max(wrong, key=lambda name: wrong[name])
+    if best == worst:
+        return f"At {place} the {quantity.subject} of {best} is {quantity.form(wrong[best])}"
+    low, high = quantity.form(wrong[best]), quantity.form(wrong[worst])
+    return f"At {place} the {quantity.subject} goes from {low} ({best}) to {high} ({worst})"
