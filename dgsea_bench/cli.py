@@ -245,27 +245,37 @@ class _Watcher(Observer):
 
 def describe(case: Case) -> str:
     """A problem in a few words: ``planted, 978 genes, 50 sets``."""
+    return ", ".join(_parts(case))
+
+
+def _parts(case: Case) -> list[str]:
     source = case.source
     if source.kind == "ranking":
-        return f"{source.ranking} × {source.gene_sets}"
+        return [f"{source.ranking} × {source.gene_sets}"]
     parts = [source.generator, f"{source.genes:,} genes", f"{source.sets} sets of {source.set_size}"]
     if source.profiles > 1:
         parts.append(f"{source.profiles} profiles")
     if source.seed:
         parts.append(f"seed {source.seed}")
-    return ", ".join([*parts, case.dtype])
+    return [*parts, case.dtype]
 
 
 def _summary(rows: list[Row]) -> Table:
-    table = Table("problem", "backend", "status", "relative error", "gradient error", "forward + backward", "memory")
-    for row in rows:
+    problems = [_parts(Case.model_validate(row.case)) for row in rows]
+    common = set(problems[0]).intersection(*problems)
+    table = Table(
+        *("problem", "backend", "", "error", "gradient", "time", "memory"),
+        caption="errors are relative, time is of a forward and a backward pass" + "".join(f"; {x}" for x in common),
+        caption_justify="left",
+    )
+    for row, problem in zip(rows, problems):
         metrics = row.metrics
         seconds = metrics.get("step_seconds", metrics.get("forward_seconds"))
         memory = metrics.get("step_peak_mib", metrics.get("forward_peak_mib"))
         table.add_row(
-            escape(describe(Case.model_validate(row.case))),
+            escape(", ".join(part for part in problem if part not in common)),
             escape(row.label),
-            row.status,
+            "" if row.status == "done" else row.status,
             _number(metrics.get("value_error_mean")),
             _number(metrics.get("gradient_error")),
             "" if seconds is None else f"{seconds * 1e3:,.3g} ms",

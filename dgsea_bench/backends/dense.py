@@ -12,6 +12,9 @@ TILE_ELEMENTS = 2**20
 """Sigmoids evaluated at once: tiles of 8 MiB stay in cache between operations, and are tall enough for matrix products
 at 12,000 genes."""
 
+KEPT_ELEMENTS = 2**22
+"""Tables of up to 32 MiB in all are kept for the backward pass; larger ones are computed again."""
+
 
 def sigmoid_sum(
     weights: Float64[Tensor, "profiles sums sources"],
@@ -22,8 +25,8 @@ def sigmoid_sum(
     """(B, K, Q) F_k(q) = Σ_j w_kj σ((x_j - q) / τ), for K weightings of the same J sources x_j.
 
     No more than a tile of the (queries, sources) table exists at a time, forward or backward; the backward pass
-    computes it again, unless a single tile was all. With ∂F/∂x_j = w_kj σ'((x_j - q) / τ) / τ, and the opposite sign
-    for q. A second derivative is not provided: asking for it raises.
+    computes it again, unless all tiles are small enough to keep. With ∂F/∂x_j = w_kj σ'((x_j - q) / τ) / τ, and the
+    opposite sign for q. A second derivative is not provided: asking for it raises.
     """
     result: Tensor = _SigmoidSum.apply(weights, sources, queries, tau)
     return result
@@ -33,29 +36,35 @@ class _SigmoidSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weights: Tensor, sources: Tensor, queries: Tensor, tau: float) -> Tensor:
         result = weights.new_empty(*weights.shape[:2], queries.shape[1])
-        for profiles, span, table in _tiles(sources, queries, tau):
+        kept = []
+        keep = any(ctx.needs_input_grad) and sources.numel() * queries.shape[1] <= KEPT_ELEMENTS
+        buffer = None if keep else sources.new_empty(0)
+        for profiles, span in _tiles(sources, queries):
+            table = _table(sources[profiles], queries[profiles, span], tau, buffer)
             torch.matmul(weights[profiles], table.mT, out=result[profiles, :, span])
-        only_table = table if table.shape == (*queries.shape, sources.shape[1]) else None
-        ctx.save_for_backward(weights, sources, queries, only_table)
+            if keep:
+                kept.append(table)
+        ctx.save_for_backward(weights, sources, queries, *kept)
         ctx.tau = tau
         return result
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        weights, sources, queries, only_table = ctx.saved_tensors
+        weights, sources, queries, *kept = ctx.saved_tensors
         need_weights, need_sources, need_queries, _ = ctx.needs_input_grad
         to_weights = torch.zeros_like(weights) if need_weights else None
         to_sources = torch.zeros_like(sources) if need_sources else None
         to_queries = torch.empty_like(queries) if need_queries else None
-        everything = [(slice(None), slice(None), only_table)]
-        for profiles, span, table in everything if only_table is not None else _tiles(sources, queries, ctx.tau):
+        buffer = sources.new_empty(0)
+        for number, (profiles, span) in enumerate(_tiles(sources, queries)):
+            table = kept[number] if kept else _table(sources[profiles], queries[profiles, span], ctx.tau, buffer)
             part = gradient[profiles, :, span]
             if to_weights is not None:
                 to_weights[profiles] += part @ table
             if need_sources or need_queries:
                 # The gradient with respect to x_j - q, at each place of the table, by σ' = σ (1 - σ).
-                slopes = part.mT @ weights[profiles]
+                slopes = part.mT * weights[profiles] if weights.shape[1] == 1 else part.mT @ weights[profiles]
                 torch.ops.aten.sigmoid_backward.grad_input(slopes, table, grad_input=slopes)
                 if to_sources is not None:
                     to_sources[profiles] += slopes.sum(1)
@@ -69,20 +78,20 @@ class _SigmoidSum(torch.autograd.Function):
         )
 
 
-def _tiles(sources: Tensor, queries: Tensor, tau: float) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Slices of profiles and of queries, with σ((x_j - q) / τ) for them: (profiles, queries, sources).
-
-    Each table is overwritten by the next. Subtraction comes before scaling, so that ties stay exact.
-    """
+def _tiles(sources: Tensor, queries: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Slices of profiles and of queries that cut the (profiles, queries, sources) table into tiles."""
     (profiles, width), height = sources.shape, queries.shape[1]
     rows = min(height, max(1, TILE_ELEMENTS // width))
     depth = min(profiles, max(1, TILE_ELEMENTS // (width * rows)))
-    buffer = sources.new_empty(depth * rows * width)
     for first in range(0, profiles, depth):
-        chosen = slice(first, min(first + depth, profiles))
         for top in range(0, height, rows):
-            span = slice(top, min(top + rows, height))
-            shape = (chosen.stop - chosen.start, span.stop - span.start, width)
-            table = buffer[: shape[0] * shape[1] * shape[2]].view(shape)
-            torch.sub(sources[chosen, None, :], queries[chosen, span, None], out=table)
-            yield chosen, span, table.div_(tau).sigmoid_()
+            yield slice(first, min(first + depth, profiles)), slice(top, min(top + rows, height))
+
+
+def _table(sources: Tensor, queries: Tensor, tau: float, buffer: Tensor | None) -> Tensor:
+    """σ((x_j - q) / τ) for all pairs, (profiles, queries, sources), over what was in the buffer if one is given."""
+    if buffer is None:
+        buffer = sources.new_empty(0)
+    table = buffer.resize_(queries.shape[0], queries.shape[1], sources.shape[1])
+    torch.sub(sources[:, None, :], queries[:, :, None], out=table)
+    return table.div_(tau).sigmoid_()  # subtracted before scaling, so that ties stay exact

@@ -22,10 +22,11 @@ def random_problem(seed, profiles=2, sums=3, sources=7, queries=5):
     return [torch.randn(shape, dtype=torch.float64, generator=generator).requires_grad_() for shape in shapes]
 
 
-@given(seed=st.integers(0, 1000), tau=st.floats(0.05, 20), tile=st.integers(1, 60))
-def test_tiles_give_the_plain_sum_and_its_gradient(seed, tau, tile):
+@given(seed=st.integers(0, 1000), tau=st.floats(0.05, 20), tile=st.integers(1, 60), kept=st.sampled_from([0, 10**6]))
+def test_tiles_kept_or_not_give_the_plain_sum_and_its_gradient(seed, tau, tile, kept):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dense, "TILE_ELEMENTS", tile)
+        patch.setattr(dense, "KEPT_ELEMENTS", kept)
         inputs = random_problem(seed)
         upstream = torch.randn(2, 3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
         tiled = sigmoid_sum(*inputs, tau)
@@ -95,6 +96,7 @@ class LargestTensor(torch.utils._python_dispatch.TorchDispatchMode):
 
 def test_no_tensor_is_larger_than_the_knob_allows_forward_or_backward(monkeypatch):
     monkeypatch.setattr(dense, "TILE_ELEMENTS", 2**14)
+    monkeypatch.setattr(dense, "KEPT_ELEMENTS", 2**14)
     genes, sets = 2000, 60
     problem = SyntheticSource(genes=genes, sets=sets, set_size=30, profiles=2).load()
     method = dg.Exact(memory_mib=1.0)
