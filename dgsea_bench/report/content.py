@@ -60,13 +60,14 @@ class Table:
 
 @dataclass
 class Section:
-    """A heading with what belongs below it; the first section is the verdict."""
+    """A heading with what belongs below it; `remarks` come last. The first section is the verdict."""
 
     title: str
     anchor: str
     paragraphs: Sequence[str] = ()
     tables: Sequence[Table] = ()
     figures: list[Figure] = field(default_factory=list)
+    remarks: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

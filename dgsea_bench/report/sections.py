@@ -30,11 +30,9 @@ def headline(run: Run) -> Headline:
 def verdict(run: Run) -> Section:
     """The answer first: sentences, and a line per problem size and need."""
     recommendations = [recommend(run.results, need) for need in NEEDS]
-    said = sentences(recommendations, run.results)
-    baseline = tables.baseline_sentence(run)
     table = tables.verdict_table(run, grouped(recommendations))
-    grows = growth_sentence(run)
-    return Section("Verdict", "verdict", [sentence for sentence in (*said, grows, baseline) if sentence], [table])
+    remarks = [sentence for sentence in (growth_sentence(run), tables.baseline_sentence(run)) if sentence]
+    return Section("Verdict", "verdict", sentences(recommendations, run.results), [table], remarks=remarks)
 
 
 def accuracy_and_cost(run: Run) -> Section | None:

@@ -202,11 +202,6 @@ def _told(label: str, items: Sequence[Recommendation], results: Sequence[Result]
         remarks.append("nothing else measured is as accurate")
     elif label == "exact":
         remarks.append("no approximation is faster")
-    tied = [item for item in items if item.rivals]
-    if tied:
-        names = wording.listed(list(dict.fromkeys(rival.label for item in tied for rival in item.rivals)), "or")
-        often = "" if len(tied) == len(items) else f" in {len(tied)} of {len(items)} problems"
-        remarks.append(f"{names} as fast within noise{often}")
     told = "; ".join(remark for remark in remarks if remark)
     return f" ({told})" if told else ""
 
