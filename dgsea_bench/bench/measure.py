@@ -72,6 +72,7 @@ def _accuracy_and_memory(
     metrics |= agreement_metrics(value, reference.classical)
     if backend.target == "dgsea":
         metrics["rank_error"] = _rank_error(scores, ranking)
+        metrics["positions_kept"] = float(backend.positions(ranking).isfinite().sum()) / scores.numel()
     if backend.differentiable:
         with peak_memory(case.device) as step:
             _, gradient, _ = value_and_gradient(backend, scores, gene_sets, case.params)

@@ -29,6 +29,7 @@ METRICS: Mapping[str, Metric] = {
     "gradient_error": Metric("relative L2 error of the gradient", "", "lower"),
     "gradient_cosine": Metric("cosine with the true gradient", "", "higher", -1.0),
     "rank_error": Metric("largest error of a rank, of 256 genes sampled", "positions", "lower"),
+    "positions_kept": Metric("share of positions at which the running sum is taken", "", "lower", 1.0),
     "es_spearman": Metric("Spearman correlation with classical ES across sets", "", "higher", -1.0),
     "es_sign_agreement": Metric("share of sets with the sign of classical ES", "", "higher", 0.0),
     "forward_seconds": Metric("time of the forward pass", "s", "lower"),

@@ -8,7 +8,7 @@ from dgsea_bench.report.content import Figure, Headline, Section
 from dgsea_bench.report.curves import curve_figure
 from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME
 from dgsea_bench.report.rows import Axis, Problem, Run, sizes_in_words
-from dgsea_bench.report.verdict import NEEDS, grouped, growth_sentence, recommend, sentences
+from dgsea_bench.report.verdict import NEEDS, grouped, growth_sentence, recommend, sentences, window_sentence
 
 MOST_FAMILIES = 3
 """Of many sets of lines that differ in a setting, so many are drawn; the tables hold them all."""
@@ -31,8 +31,9 @@ def verdict(run: Run) -> Section:
     """The answer first: sentences, and a line per problem size and need."""
     recommendations = [recommend(run.results, need) for need in NEEDS]
     table = tables.verdict_table(run, grouped(recommendations))
-    remarks = [sentence for sentence in (growth_sentence(run), tables.baseline_sentence(run)) if sentence]
-    return Section("Verdict", "verdict", sentences(recommendations, run.results), [table], remarks=remarks)
+    said = sentences(recommendations, run.results)
+    remarks = filter(None, (growth_sentence(run), window_sentence(run), tables.baseline_sentence(run)))
+    return Section("Verdict", "verdict", said, [table], remarks=list(remarks))
 
 
 def accuracy_and_cost(run: Run) -> Section | None:

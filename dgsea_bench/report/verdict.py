@@ -167,6 +167,19 @@ def growth_sentence(run: Run) -> str:
     return f"From {low:,.0f} to {high:,.0f} genes, time grows as the number of genes to the power of {powers}."
 
 
+def window_sentence(run: Run) -> str:
+    """At which share of positions each backend takes the running sum: what its window, if it has one, saves."""
+    by_share: dict[str, list[str]] = {}
+    for label in run.labels:
+        kept = [value for item in run.results if item.label == label for value in item.values("positions_kept")]
+        if kept:
+            by_share.setdefault(wording.span(kept, lambda share: f"{100 * (share or 0.0):.0f} %"), []).append(label)
+    if not by_share:
+        return ""
+    parts = [f"{share} of positions by {wording.listed(labels)}" for share, labels in by_share.items()]
+    return f"The running sum is taken at {'; at '.join(parts)}."
+
+
 def _of_need(recommendations: Sequence[Recommendation], results: Sequence[Result]) -> str:
     by_label: dict[str, list[Recommendation]] = {}
     for item in recommendations:

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from synthetic_run import accuracy, cost, make_row, three_sizes
 
 from dgsea_bench.report.rows import Run
-from dgsea_bench.report.verdict import CLOSE, EXACT, NEEDS, grouped, growth_sentence, recommend, sentences
+from dgsea_bench.report.verdict import (
+    CLOSE,
+    EXACT,
+    NEEDS,
+    grouped,
+    growth_sentence,
+    recommend,
+    sentences,
+    window_sentence,
+)
 
 
 def run_of(rows, tmp_path="unused"):
@@ -140,3 +149,12 @@ def test_it_says_so_when_exact_is_the_fastest():
     rows = [make_row("exact", metrics=accuracy(0) | cost(0.1)), make_row("nyswin", metrics=accuracy(0.001) | cost(0.2))]
     _, close = sentences([recommended(rows, need) for need in NEEDS], run_of(rows).results)
     assert "exact at 1,000 genes (no approximation is faster)" in close
+
+
+def test_it_says_what_a_window_keeps():
+    kept = {"exact": 1.0, "nyswin": 0.999, "nyswin[window=fixed]": 0.2}
+    rows = [make_row(label, metrics={"positions_kept": share}) for label, share in kept.items()]
+    said = window_sentence(run_of(rows))
+    assert "100 % of positions by exact and nyswin;" in said
+    assert "20 % of positions by nyswin[window=fixed]." in said
+    assert window_sentence(run_of([make_row("exact", metrics={})])) == ""
