@@ -3,9 +3,11 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
+import torch
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -13,13 +15,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from dgsea_bench.backends import backends as known_backends
+from dgsea_bench.backends import get_backend
 from dgsea_bench.bench import promises
 from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.scenario import Case, built_in_scenarios, read_scenario
 from dgsea_bench.bench.sweep import Observer, Plan, plan_sweep, run_plan
 from dgsea_bench.core.errors import InputError
+from dgsea_bench.core.params import EnrichmentParams
+from dgsea_bench.data.formats import Duplicates
 from dgsea_bench.report import render_report
-from dgsea_bench.testing import ContractError, check_backend
+from dgsea_bench.testing import ContractError, check_backend, measured_tolerance
 
 app = typer.Typer(
     help="Measure ways of computing differentiable gene set enrichment (dGSEA), and read which one to use.",
@@ -54,7 +59,12 @@ def sweep(
         str | None, typer.Option(help="A ranking (.rnk) of yours, in the place of the scenario's.")
     ] = None,
     gene_sets: Annotated[str | None, typer.Option(help="Gene sets (.gmt) of yours, to go with --ranking.")] = None,
-    duplicates: Annotated[str, typer.Option(help="Genes listed twice: error, max-abs or mean.")] = "error",
+    duplicates: Annotated[
+        str | None,
+        typer.Option(help="With --ranking, for genes listed twice: error, max-abs or mean. [default: error]"),
+    ] = None,
+    min_size: Annotated[int | None, typer.Option(help="With --ranking: smallest gene set. [default: 15]")] = None,
+    max_size: Annotated[int | None, typer.Option(help="With --ranking: largest gene set. [default: 500]")] = None,
 ) -> None:
     """Measure scenarios and write a report.
 
@@ -67,9 +77,19 @@ def sweep(
     On your own ranking:  python -m dgsea_bench sweep real-ranking --ranking mine.rnk --gene-sets mine.gmt
     """
     if (ranking is None) != (gene_sets is None):
-        raise InputError("--ranking and --gene-sets go together")
-    names = scenarios or ["default"]
-    chosen = [name.strip() for name in backends.split(",") if name.strip()]
+        raise InputError(
+            f"--ranking and --gene-sets go together; --{'ranking' if ranking is None else 'gene-sets'} is missing"
+        )
+    given = {"duplicates": duplicates, "min_size": min_size, "max_size": max_size}
+    settings = {key: value for key, value in given.items() if value is not None}
+    if duplicates is not None and duplicates not in get_args(Duplicates):
+        raise InputError(f"--duplicates is {duplicates!r}; known: {', '.join(get_args(Duplicates))}")
+    if settings and ranking is None:
+        raise InputError(
+            f"--{next(iter(settings)).replace('_', '-')} goes with --ranking; a scenario file says it itself"
+        )
+    names = list(dict.fromkeys(scenarios or ["default"]))
+    chosen = [name.strip() for name in backends.split(",")] if backends else []
     plans = []
     for name in names:
         directory = output / read_scenario(name).name if output and len(names) > 1 else output
@@ -81,7 +101,7 @@ def sweep(
                 fresh=fresh,
                 ranking=ranking,
                 gene_sets=gene_sets,
-                duplicates=duplicates,
+                settings=settings,
             )
         )
     failed = False
@@ -105,12 +125,13 @@ def check() -> None:
 
     A broken contract of a backend is a failure (exit code 1). A promise of others that does not hold is a finding.
     """
-    table = Table("backend", "contract")
+    table = Table("backend", "contract", "value error", "promised", "gradient error", "promised")
     broken = []
     for name in known_backends():
         with _waiting(f"checking {name}"):
             try:
-                table.add_row(name, f"holds ({len(check_backend(name))} checks)")
+                count = len(check_backend(name))
+                table.add_row(name, f"holds ({count} checks)", *_promised_and_measured(name))
             except ContractError as failure:
                 table.add_row(name, "[red]broken[/red], see below")
                 broken.append(str(failure))
@@ -134,6 +155,13 @@ def check() -> None:
         err.print(message, markup=False, highlight=False, soft_wrap=True)
     if broken:
         raise typer.Exit(1)
+
+
+def _promised_and_measured(name: str) -> list[str]:
+    """Value error measured and promised, gradient error measured and promised, in float64."""
+    measured, promised = measured_tolerance(name), get_backend(name).tolerance(torch.float64)
+    cells = [f"{measured.value:.1e}", f"{promised.value:.1e}", f"{measured.gradient:.1e}", f"{promised.gradient:.1e}"]
+    return cells if known_backends()[name].differentiable else [*cells[:2], "no gradient", ""]
 
 
 @app.command()
@@ -193,8 +221,12 @@ def _run(plan: Plan) -> bool:
         with _Watcher(plan) as watcher:
             rows = run_plan(plan, observer=watcher)
     except KeyboardInterrupt:
-        err.print(f"stopped; what is measured is in {plan.directory.path}, and the same command goes on from there")
+        text = f"stopped; what is measured is in {plan.directory.path}, and the same command goes on from there"
+        err.print(text, markup=False, soft_wrap=True)
         raise typer.Exit(130) from None
+    except OSError as error:
+        text = f"{error.filename or plan.directory.path}: cannot write there: {error.strerror}"
+        raise InputError(f"{text}; what was measured before is kept") from None
     out.print(_summary(rows))
     failed = [row for row in rows if row.status == "failed"]
     for row in failed:
@@ -212,7 +244,7 @@ class _Watcher(Observer):
         self.total = len(plan.pending)
         self.count = 0
         self.bar: Progress | None = None
-        if out.is_terminal:
+        if out.is_terminal and not out.is_dumb_terminal:
             columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
             self.bar = Progress(*columns, TextColumn("{task.description}"), console=out, transient=True)
             self.task = self.bar.add_task("", total=self.total)
@@ -249,23 +281,32 @@ def describe(case: Case) -> str:
 
 
 def _parts(case: Case) -> list[str]:
+    """What was measured on, then whatever is not as by default."""
     source = case.source
     if source.kind == "ranking":
-        return [f"{source.ranking} × {source.gene_sets}"]
-    parts = [source.generator, f"{source.genes:,} genes", f"{source.sets} sets of {source.set_size}"]
-    if source.profiles > 1:
-        parts.append(f"{source.profiles} profiles")
-    if source.seed:
-        parts.append(f"seed {source.seed}")
-    return [*parts, case.dtype]
+        parts = [f"{source.ranking} × {source.gene_sets}"]
+        usual = {"kind", "ranking", "gene_sets"}
+    else:
+        parts = [source.generator, f"{source.genes:,} genes", f"{source.sets} sets of {source.set_size}"]
+        usual = {"kind", "generator", "genes", "sets", "set_size"}
+    changed = source.model_dump(exclude_defaults=True, exclude=usual) | case.model_dump(
+        exclude_defaults=True, include={"dtype", "device", "threads"}
+    )
+    default = EnrichmentParams()
+    changed |= {key: value for key, value in asdict(case.params).items() if value != getattr(default, key)}
+    return [*parts, *(f"{key} {value}" for key, value in changed.items())]
 
 
 def _summary(rows: list[Row]) -> Table:
     problems = [_parts(Case.model_validate(row.case)) for row in rows]
-    common = set(problems[0]).intersection(*problems)
+    common = [part for part in problems[0] if all(part in other for other in problems)]
     table = Table(
-        *("problem", "backend", "", "error", "gradient", "time", "memory"),
-        caption="errors are relative, time is of a forward and a backward pass" + "".join(f"; {x}" for x in common),
+        "problem",
+        Column("backend", overflow="fold"),
+        *("status", "error", "gradient error", "time", "memory"),
+        title=escape(", ".join(common)),
+        title_justify="left",
+        caption="error: mean relative, of the score. time: forward and backward pass; of hard, forward only.",
         caption_justify="left",
     )
     for row, problem in zip(rows, problems):
@@ -275,11 +316,11 @@ def _summary(rows: list[Row]) -> Table:
         table.add_row(
             escape(", ".join(part for part in problem if part not in common)),
             escape(row.label),
-            "" if row.status == "done" else row.status,
+            row.status,
             _number(metrics.get("value_error_mean")),
             _number(metrics.get("gradient_error")),
             "" if seconds is None else f"{seconds * 1e3:,.3g} ms",
-            "" if memory is None else f"{memory:,.0f} MiB",
+            "" if memory is None else f"{memory:,.1f} MiB",
         )
     return table
 
@@ -295,7 +336,7 @@ def _say(text: str) -> None:
 @contextmanager
 def _waiting(what: str) -> Iterator[None]:
     """A spinner in a terminal, a line elsewhere."""
-    if out.is_terminal:
+    if out.is_terminal and not out.is_dumb_terminal:
         with out.status(what):
             yield
     else:

@@ -77,7 +77,11 @@ def enrichment_score(
 
 def _prepare(scores: Tensor, backend: Backend, gene_sets: GeneSets | None = None) -> Backend:
     """Raise for what no backend can use."""
-    if scores.ndim != 2 or not scores.is_floating_point():
+    if not isinstance(scores, Tensor):
+        raise InputError(f"scores are a {type(scores).__name__}; they must be a torch tensor, as by torch.as_tensor")
+    if gene_sets is not None and not isinstance(gene_sets, GeneSets):
+        raise InputError(f"gene_sets are a {type(gene_sets).__name__}; make them with GeneSets.from_dict(sets, genes)")
+    if scores.ndim != 2 or scores.numel() == 0 or not scores.is_floating_point():
         raise InputError(
             f"scores are {scores.dtype} of shape {tuple(scores.shape)}; they must be floating point of shape "
             "(profiles, genes); for one profile use scores[None]"

@@ -113,11 +113,21 @@ def check_backend(backend: str | Backend, *, device: str = "cpu") -> list[str]:
             check(method, device)
         except ContractError as failure:
             failures.append(f"{name}: {failure}")
+        except Exception as failure:  # what a plug-in raises is a finding about it, whatever it is
+            failures.append(f"{name}: {type(failure).__name__}: {failure}")
         else:
             passed.append(name)
     if failures:
         raise ContractError(f"backend {method.name!r} breaks its contract:\n" + "\n".join(failures))
     return passed
+
+
+PARAMETERS = (
+    EnrichmentParams(),
+    EnrichmentParams.preset("training"),
+    EnrichmentParams(exponent=0.0),
+    EnrichmentParams(exponent=1.5, tau_abs="adaptive"),
+)
 
 
 def _check_declaration(backend: Backend, device: str) -> None:  # noqa: ARG001
@@ -130,22 +140,22 @@ def _check_declaration(backend: Backend, device: str) -> None:  # noqa: ARG001
 
 def _check_truth(backend: Backend, device: str) -> None:
     """Values and gradients within the declared tolerance, in both dtypes, with several parameters."""
-    parameters = (
-        EnrichmentParams(),
-        EnrichmentParams.preset("training"),
-        EnrichmentParams(exponent=0.0),
-        EnrichmentParams(exponent=1.5, tau_abs="adaptive"),
-    )
     for dtype in (torch.float64, torch.float32):
-        for params in parameters:
+        promised = backend.tolerance(dtype)
+        for params in PARAMETERS:
             for example in _examples():
-                _compare_with_truth(backend, example, params, dtype, device)
+                value, gradient, where = _errors(backend, example, params, dtype, device)
+                _require(value <= promised.value, f"value error {value:.1e}, promised {promised.value:.1e}; {where}")
+                _require(
+                    gradient <= promised.gradient,
+                    f"gradient error {gradient:.1e}, promised {promised.gradient:.1e}; {where}",
+                )
 
 
-def _compare_with_truth(
+def _errors(
     backend: Backend, example: _Example, params: EnrichmentParams, dtype: torch.dtype, device: str
-) -> None:
-    promised = backend.tolerance(dtype)
+) -> tuple[float, float, str]:
+    """Value error, gradient error (0 if it has none), and on what."""
     scores = example.scores.to(device, dtype).requires_grad_(backend.differentiable)
     value = enrichment_score(scores, example.gene_sets, params=params, backend=backend)
     where = f"{tuple(scores.shape)} scores of {dtype}, sets of {example.gene_sets.sizes.tolist()}, {params}"
@@ -153,13 +163,18 @@ def _compare_with_truth(
     _require(value.device == scores.device, f"result is on {value.device}; {where}")
     _require(value.shape == (len(scores), len(example.gene_sets)), f"result has shape {tuple(value.shape)}; {where}")
     truth, true_gradient = _truth(backend, scores, example.gene_sets, params)
-    error = _relative(value, truth)
-    _require(error <= promised.value, f"value error {error:.1e}, promised {promised.value:.1e}; {where}")
-    if backend.differentiable:
-        (value * _weights_of(value)).sum().backward()
-        gradient = _finite_gradient(scores, where)
-        error = float((gradient - true_gradient).norm() / true_gradient.norm().clamp_min(1e-12))
-        _require(error <= promised.gradient, f"gradient error {error:.1e}, promised {promised.gradient:.1e}; {where}")
+    if not backend.differentiable:
+        return _relative(value, truth), 0.0, where
+    (value * _weights_of(value)).sum().backward()
+    gradient = _finite_gradient(scores, where)
+    return _relative(value, truth), float((gradient - true_gradient).norm() / true_gradient.norm()), where
+
+
+def measured_tolerance(backend: str | Backend, *, dtype: torch.dtype = torch.float64) -> Tolerance:
+    """The largest value and gradient error that `check_backend` sees, to stand beside what the backend promises."""
+    method = get_backend(backend)
+    errors = [_errors(method, example, params, dtype, "cpu")[:2] for params in PARAMETERS for example in _examples()]
+    return Tolerance(max(value for value, _ in errors), max(gradient for _, gradient in errors))
 
 
 def _truth(backend: Backend, scores: Tensor, gene_sets: GeneSets, params: EnrichmentParams) -> tuple[Tensor, Tensor]:
@@ -254,9 +269,10 @@ def _check_mirror(backend: Backend, device: str) -> None:
 def _at_positions(backend: Backend, scores: Tensor, gene_sets: GeneSets, genes: int) -> Tensor:
     """(B, P, G + 1) running sum by position 0 .. G, NaN where the backend has none."""
     ranking = backend.rank(scores, EnrichmentParams())
-    curve, positions = backend.running_sum(ranking, gene_sets), backend.positions(ranking).long()
-    full = curve.new_full((*curve.shape[:2], genes + 1), torch.nan)
-    return full.scatter_(2, positions[:, None].expand_as(curve), curve)
+    curve, positions = backend.running_sum(ranking, gene_sets), backend.positions(ranking)
+    full = curve.new_full((*curve.shape[:2], genes + 2), torch.nan)
+    place = positions.nan_to_num(genes + 1).long()  # where a profile has no position, to a column that is cut off
+    return full.scatter_(2, place[:, None].expand_as(curve), curve)[..., :-1]
 
 
 def _check_limit(backend: Backend, device: str) -> None:

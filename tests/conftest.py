@@ -10,7 +10,14 @@ from jaxtyping import install_import_hook
 PACKAGE = Path(__file__).parents[1] / "dgsea_bench"
 UNCHECKED = {
     *("hard_kernel",),  # compiled: cannot be wrapped
-    *("enrichment", "params", "formats", "sources", "scenario"),  # check what users give, with messages of their own
+    *(
+        "enrichment",
+        "params",
+        "formats",
+        "sources",
+        "scenario",
+        "nyswin",
+    ),  # check what users give, with messages of their own
     *("cli", "__main__", "worker"),  # read their own annotations, or run in another process
 }
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"  # an int will do for a float

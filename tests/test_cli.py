@@ -108,7 +108,7 @@ def test_one_bad_scenario_of_two_stops_both(refused):
     ("content", "expected"),
     [
         ("A\t1\nCMBL\tn/a\n", ":2: score 'n/a' is not a number (gene CMBL)"),
-        ("A\t1\nB 2\n", ":2: expected a gene and a score"),
+        ("A\t1\nB 2\n", ":2: expected two fields, a gene and a score"),
         ("A\t1\nB\t2\nA\t3\n", ":3: gene A was there before, in line 1"),
         ("", ": holds 0 genes"),
     ],
@@ -138,8 +138,14 @@ def test_a_file_that_is_not_there_is_refused(refused, mine):
 
 
 def test_a_ranking_goes_with_gene_sets(refused, mine):
-    assert refused("sweep", "real-ranking", "--ranking", mine[0]) == "--ranking and --gene-sets go together"
-    assert refused("sweep", "real-ranking", "--gene-sets", mine[1]) == "--ranking and --gene-sets go together"
+    assert (
+        refused("sweep", "real-ranking", "--ranking", mine[0])
+        == "--ranking and --gene-sets go together; --gene-sets is missing"
+    )
+    assert (
+        refused("sweep", "real-ranking", "--gene-sets", mine[1])
+        == "--ranking and --gene-sets go together; --ranking is missing"
+    )
 
 
 def test_a_ranking_for_a_synthetic_scenario_is_refused(refused, mine):

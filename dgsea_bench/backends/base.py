@@ -1,8 +1,9 @@
 """The contract of a backend, and all that derives from it: chunking, the softmax, null distributions."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -81,16 +82,19 @@ class Backend(ABC):
     memory_mib: float = 512.0
 
     def __post_init__(self) -> None:
-        if not self.memory_mib > 0:
-            raise InputError(f"{self.name}: memory_mib is {self.memory_mib}; it must be above 0")
+        for knob in fields(self):
+            _check_type(self.name, knob.name, getattr(self, knob.name), knob.default)
+        if not 0 < self.memory_mib < math.inf:
+            raise InputError(f"{self.name}: memory_mib is {self.memory_mib}; it must be a finite number above 0")
 
     @abstractmethod
     def tolerance(self, dtype: torch.dtype) -> Tolerance:
         """The promise that `dgsea_bench.testing.check_backend` holds the backend to."""
 
-    def unavailable(self, device: torch.device | str) -> str | None:  # noqa: ARG002 (for overrides)
+    def unavailable(self, device: torch.device | str) -> str | None:
         """Why it cannot run on `device`, or None if it can."""
-        return None
+        no_cuda = torch.device(device).type == "cuda" and not torch.cuda.is_available()
+        return "there is no CUDA device" if no_cuda else None
 
     @abstractmethod
     def rank(self, scores: Float[Tensor, "profiles genes"], params: EnrichmentParams) -> Ranking:
@@ -166,6 +170,15 @@ class Backend(ABC):
         ranges = [(start, min(start + sets_at_once, sets)) for start in range(0, sets, sets_at_once)]
         for start in range(0, profiles, profiles_at_once):
             yield slice(start, start + profiles_at_once), ranges
+
+
+def _check_type(backend: str, option: str, value: object, default: object) -> None:
+    """An option has the type of its default, if it has one; whole numbers will do for fractions."""
+    accepted: tuple[type, ...] = (float, int) if isinstance(default, float) else (type(default),)
+    if default is not MISSING and (
+        not isinstance(value, accepted) or (isinstance(value, bool) and not isinstance(default, bool))
+    ):
+        raise InputError(f"{backend}: {option} is {value!r}; it must be of type {accepted[0].__name__}")
 
 
 def _median_absolute_deviation(curve: Float[Tensor, "*batch positions"]) -> Float[Tensor, "*batch 1"]:

@@ -24,7 +24,7 @@ class Hard(Backend):
 
     name: ClassVar[str] = "hard"
     summary: ClassVar[str] = "classical GSEA, a loop over the hits of each set"
-    cost: ClassVar[str] = "O(G·log G)"
+    cost: ClassVar[str] = "O(G·log G + H·log H), H hits"
     source: ClassVar[str] = "Subramanian et al. 2005, doi 10.1073/pnas.0506580102"
     target: ClassVar[Literal["dgsea", "gsea"]] = "gsea"
     differentiable: ClassVar[bool] = False

@@ -66,7 +66,7 @@ class Nyswin(Backend):
     def tolerance(self, dtype: torch.dtype) -> Tolerance:  # noqa: ARG002 (the approximation dwarfs the dtype)
         """What it loses at some tens of genes; less with more genes. A fixed window promises nothing.
 
-        The constants are measured by `dgsea_bench.testing.check_backend`: 0.03 and 0.17 with an anchor per gene.
+        `dgsea_bench.testing.measured_tolerance`, which ``python -m dgsea_bench check`` prints, gives what it is.
         """
         if self.window == "fixed":
             return Tolerance(math.inf, math.inf)
@@ -102,14 +102,14 @@ class Nyswin(Backend):
         self, running_sum: Float[Tensor, "profiles sets positions"], params: EnrichmentParams
     ) -> Float[Tensor, "profiles sets"]:
         """The signed softmax over each profile's own window."""
-        inside = ~running_sum[:, 0].isnan()
+        inside = ~running_sum.isnan().all(1)
         if inside.all():
             return super().extremum(running_sum, params)
         each = [super(Nyswin, self).extremum(curve[None, :, own], params) for curve, own in zip(running_sum, inside)]
         return torch.cat(each)
 
     def _window_widths(self, ranks: Float64[Tensor, "profiles genes"]) -> Int64[Tensor, " profiles"]:
-        """(B,) T: T₀, or as the release widens it by the (lower) median rank t, truncated to a position."""
+        """(B,) T: T₀, or as the release widens it by t, which there is the lower median rank cut to a whole number."""
         genes = ranks.shape[1]
         narrow = min(max(math.floor(self.frac * genes), 1), genes // 2)
         if self.window == "fixed":

@@ -39,7 +39,10 @@ def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, A
 
     metrics, value, ranking = _accuracy_and_memory(backend, case, scores, gene_sets, reference)
     _write(details / "sets.parquet", _per_set(problem, value, reference))
-    _write(details / "curves.parquet", _curve(backend, ranking, gene_sets, reference))
+    _write(
+        details / "curves.parquet",
+        _curve(backend, ranking, gene_sets, value if reference.classical is None else reference.classical),
+    )
     timings = _timings(backend, case, scores, gene_sets)
     _write(details / "timings.parquet", timings)
     for phase, seconds in timings.groupby("phase")["seconds"]:
@@ -49,7 +52,7 @@ def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, A
     return {
         "status": "done",
         "metrics": {key: float(number) for key, number in metrics.items()},
-        "problem": _facts(problem),
+        "problem": _facts(problem) | {"threads_used": torch.get_num_threads()},
         "without_truth": without_truth,
     }
 
@@ -69,7 +72,8 @@ def _accuracy_and_memory(
     truth = reference.classical if backend.target == "gsea" else reference.value
     if truth is not None:
         metrics |= value_metrics(value, truth)
-    metrics |= agreement_metrics(value, reference.classical)
+    if reference.classical is not None:
+        metrics |= agreement_metrics(value, reference.classical)
     if backend.target == "dgsea":
         metrics["rank_error"] = _rank_error(scores, ranking)
         metrics["positions_kept"] = float(backend.positions(ranking).isfinite().sum()) / scores.numel()
@@ -77,6 +81,8 @@ def _accuracy_and_memory(
         with peak_memory(case.device) as step:
             _, gradient, _ = value_and_gradient(backend, scores, gene_sets, case.params)
         metrics["step_peak_mib"] = step.mib
+        if not np.isfinite(gradient).all():
+            raise RuntimeError(f"{case.label} returned a gradient that is not finite")
         if reference.gradient is not None:
             metrics |= gradient_metrics(gradient, reference.gradient)
     return metrics, value, ranking
@@ -157,14 +163,14 @@ def _per_set(problem: Problem, value: np.ndarray, reference: Reference) -> pd.Da
             "planted": np.tile(np.isin(names, problem.planted), profiles),
             "value": value.ravel(),
             "truth": np.nan if reference.value is None else reference.value.ravel(),
-            "classical": reference.classical.ravel(),
+            "classical": np.nan if reference.classical is None else reference.classical.ravel(),
         }
     )
 
 
-def _curve(backend: Backend, ranking: Ranking, gene_sets: GeneSets, reference: Reference) -> pd.DataFrame:
-    """The running sum of the set with the largest classical ES of the first profile, thinned for drawing."""
-    chosen = int(np.abs(reference.classical[0]).argmax())
+def _curve(backend: Backend, ranking: Ranking, gene_sets: GeneSets, scores: np.ndarray) -> pd.DataFrame:
+    """The running sum of the set with the largest of these scores of the first profile, thinned for drawing."""
+    chosen = int(np.abs(scores[0]).argmax())
     first = ranking.select(slice(0, 1))
     with torch.no_grad():
         curve = backend.running_sum(first, gene_sets.subset(chosen, chosen + 1))[0, 0].double().cpu()

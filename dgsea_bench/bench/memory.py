@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import torch
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+"""Parameters of mallopt(3)."""
 
 
 @contextmanager
@@ -30,26 +32,57 @@ def peak_memory(device: str) -> Iterator[SimpleNamespace]:
         torch.cuda.synchronize(device)
         result.mib = (torch.cuda.max_memory_allocated(device) - before) / 2**20
         return
-    _release_free_memory()
-    if sys.platform == "linux":
-        CLEAR.write_text("5")
-        before = _status_bytes("VmRSS")
-        yield result
-        result.mib = max(0, _status_bytes("VmHWM") - before) / 2**20
-    else:
-        before = _largest_resident_bytes()
-        yield result
-        result.mib = (_largest_resident_bytes() - before) / 2**20
-
-
-def _release_free_memory() -> None:
-    """Hand freed memory back to the system: what the C library keeps would hide a peak."""
     gc.collect()
-    if sys.platform == "linux":
-        try:
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
-        except OSError:
-            return  # another C library, which has no such call
+    with _blocks_of_their_own():
+        if _can_reset_peak():
+            before = _status_bytes("VmRSS")
+            yield result
+            result.mib = max(0, _status_bytes("VmHWM") - before) / 2**20
+        else:
+            before = _largest_resident_bytes()
+            yield result
+            result.mib = (_largest_resident_bytes() - before) / 2**20
+
+
+def _can_reset_peak() -> bool:
+    """Reset VmHWM to what is resident now; where the system forbids it or has none, ru_maxrss must do."""
+    if sys.platform != "linux":
+        return False
+    try:
+        CLEAR.write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _blocks_of_their_own() -> Iterator[None]:
+    """Within the block the C library returns freed memory of 64 KiB and more to the system at once.
+
+    Otherwise a peak shows what the library keeps for later, and how its heap is broken up, rather than what is in use.
+    Afterwards blocks up to 32 MiB come from the heap again, as they do in a process that has run for a while.
+    """
+    library = _c_library()
+    if library is None:
+        yield
+        return
+    library.malloc_trim(0)
+    library.mallopt(MMAP_THRESHOLD, 64 * 2**10)
+    try:
+        yield
+    finally:
+        library.mallopt(MMAP_THRESHOLD, 32 * 2**20)
+        library.mallopt(TRIM_THRESHOLD, 64 * 2**20)
+
+
+def _c_library() -> ctypes.CDLL | None:
+    """The GNU C library, whose allocator can be told; None with another one."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return ctypes.CDLL("libc.so.6")
+    except OSError:
+        return None
 
 
 def _status_bytes(field: str) -> int:

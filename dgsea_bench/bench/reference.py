@@ -20,12 +20,12 @@ class Reference:
     Attributes:
         value, gradient: (B, P) dES and (B, G) gradient of Σ u·dES, by `exact` in float64; None where the problem is
             larger than its scenario allows.
-        classical: (B, P) ES from the classical running sum written out.
+        classical: (B, P) ES from the classical running sum written out; None if nothing could be computed.
     """
 
-    value: np.ndarray | None
-    gradient: np.ndarray | None
-    classical: np.ndarray
+    value: np.ndarray | None = None
+    gradient: np.ndarray | None = None
+    classical: np.ndarray | None = None
 
     def save(self, path: Path) -> None:
         """Write an .npz without pickles, renamed into place when complete."""
@@ -40,7 +40,7 @@ class Reference:
     def load(cls, path: Path) -> "Reference":
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as arrays:
-            return cls(arrays.get("value"), arrays.get("gradient"), arrays["classical"])
+            return cls(arrays.get("value"), arrays.get("gradient"), arrays.get("classical"))
 
 
 def compute_reference(case: Case) -> Reference:

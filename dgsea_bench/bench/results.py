@@ -3,26 +3,25 @@
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dgsea_bench.backends import backends
-from dgsea_bench.bench.scenario import Case
+from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, case_backend
 from dgsea_bench.core.errors import InputError
 
 SCHEMA_VERSION = 1
-MEASUREMENT_VERSION = 1
-"""Raised when what is measured, or how, changes, so that older rows are not taken for newer ones."""
 
 
 class Row(BaseModel):
     """The result of one case.
 
     Attributes:
-        case: the case as JSON. label: backend with knobs. cost, target: what its backend declares.
+        case: the case as JSON. inputs: sha256 of each file that it reads.
+        label: backend with knobs. cost, target: what its backend declares.
         problem: facts of what was measured on. without_truth: why there are no errors, where there are none.
         status, reason: ``done``; ``skipped`` or ``failed`` with the reason.
         metrics: numbers named in `dgsea_bench.bench.metrics.METRICS`.
@@ -39,6 +38,7 @@ class Row(BaseModel):
     cost: str
     target: str
     case: dict[str, Any]
+    inputs: dict[str, str] = {}
     problem: dict[str, Any] = {}
     status: Literal["done", "skipped", "failed"]
     reason: str | None = None
@@ -49,18 +49,32 @@ class Row(BaseModel):
     @classmethod
     def of_case(cls, case: Case, outcome: dict[str, Any], scenario: str, environment_id: str) -> "Row":
         """The row of a case from what its measurement returned."""
-        kind = backends()[case.backend]
+        method = case_backend(case)
         return cls(
             case_id=case.case_id,
             scenario=scenario,
             task=case.task,
             label=case.label,
-            cost=kind.cost,
-            target=kind.target,
+            cost=method.cost,
+            target=method.target,
             case=case.model_dump(mode="json"),
+            inputs=case.source.input_hashes(),
             environment_id=environment_id,
             **outcome,
         )
+
+
+def as_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """A row per case, nested fields as columns such as ``case.source.genes`` and ``metrics.value_error_mean``.
+
+    A column of several types, such as set sizes that are numbers or ranges, becomes text; what is absent is None.
+    """
+    frame = pd.json_normalize([row.model_dump(mode="json") for row in rows])
+    for name in frame.columns:
+        present = frame[name].dropna()
+        if present.map(type).nunique() > 1 and not pd.api.types.is_numeric_dtype(frame[name]):
+            frame[name] = frame[name].map(str, na_action="ignore").astype(object).where(frame[name].notna(), None)
+    return frame
 
 
 class RunDirectory:
@@ -96,6 +110,8 @@ class RunDirectory:
                 self.rows_file.unlink()
                 (self.path / "environment.json").unlink(missing_ok=True)
             self._drop_torn_line()
+            (self.path / "rows.partial").touch()  # is it writable?
+            (self.path / "rows.partial").unlink()
         except OSError as error:
             raise InputError(f"{self.path}: cannot write there: {error.strerror}") from None
         self.rows()
@@ -153,9 +169,7 @@ class RunDirectory:
 
     def export(self) -> pd.DataFrame:
         """Write rows.parquet: a row per case, nested fields as columns ``case.source.genes``; and return it."""
-        frame = pd.json_normalize([row.model_dump(mode="json") for row in self.latest_rows()])
-        mixed = [name for name in frame.columns if frame[name].map(type).nunique() > 1 and frame[name].dtype == object]
-        frame[mixed] = frame[mixed].map(lambda value: value if value is None else str(value))
+        frame = as_frame(self.latest_rows())
         partial = self.path / "rows.partial"
         frame.to_parquet(partial, index=False)
         partial.replace(self.path / "rows.parquet")

@@ -5,20 +5,28 @@ import itertools
 import json
 import tomllib
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+import torch
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from dgsea_bench.backends import Backend, get_backend
 from dgsea_bench.core.errors import InputError, did_you_mean
 from dgsea_bench.core.params import EnrichmentParams
 from dgsea_bench.data.sources import RankingSource, Source, SyntheticSource
 
+MEASUREMENT_VERSION = 1
+"""Raised when what is measured, or how, changes, so that older rows and truths are not taken for newer ones."""
+
 Knob = bool | int | float | str
-BUILT_IN = [Path(__file__).parents[1] / "scenarios", Path(__file__).parents[2] / "scenarios"]
+BUILT_IN = next(
+    folder
+    for folder in (Path(__file__).parents[1] / "scenarios", Path(__file__).parents[2] / "scenarios")
+    if folder.is_dir()
+)
 """Where scenario files travel: inside an installed wheel, or beside the package in a clone."""
 
 
@@ -56,6 +64,15 @@ class Case(_Model):
     skip: str | None = None
     """Why the scenario leaves this case out, such as a backend limited to fewer genes."""
 
+    @field_validator("device")
+    @classmethod
+    def _is_a_device(cls, device: str) -> str:
+        try:
+            torch.device(device)
+        except RuntimeError:
+            raise ValueError('device must be one that torch knows, such as "cpu" or "cuda:0"') from None
+        return device
+
     @property
     def label(self) -> str:
         """The backend with its knobs as users write it: ``nyswin[anchors=128]``."""
@@ -65,13 +82,15 @@ class Case(_Model):
     @cached_property
     def case_id(self) -> str:
         """The first 16 hex digits of the sha256 of the case in canonical form with the hashes of its inputs."""
-        return _digest(self.model_dump(mode="json", exclude={"measure", "skip"}), self.source)
+        content = self.model_dump(mode="json", exclude={"measure", "skip"})
+        return _digest({**content, "options": asdict(case_backend(self))}, self.source)
 
     @cached_property
     def reference_id(self) -> str:
         """The same of all that the truth depends on: problem, parameters, dtype of the scores, largest size."""
         content = self.model_dump(mode="json", include={"source", "params", "dtype"})
-        return _digest({**content, "limit": self.measure.reference_max_genes}, self.source)
+        version = {"limit": self.measure.reference_max_genes, "version": MEASUREMENT_VERSION}
+        return _digest({**content, **version}, self.source)
 
 
 def _digest(content: dict[str, Any], source: SyntheticSource | RankingSource) -> str:
@@ -110,7 +129,12 @@ class BackendEntry(_Model):
         knobs = {key: _values(key, value, f"backend {self.name!r}") for key, value in (self.model_extra or {}).items()}
         for values in itertools.product(*knobs.values()):
             options = dict(zip(knobs, values))
-            get_backend(self.name, **options)
+            try:
+                get_backend(self.name, **options)
+            except InputError as error:
+                raise InputError(
+                    f"[[backends]] {self.name!r}: {error}; max_genes is the only key beside its options"
+                ) from None
             yield self.name, options
 
 
@@ -131,7 +155,7 @@ class Scenario(_Model):
         grids: each names its source and crosses its axes, which come before the shared ones, with the backends.
     """
 
-    name: str
+    name: str = Field(pattern=r"^\w[\w.-]*$")
     summary: str
     axes: dict[str, Any] = {}
     grids: list[dict[str, Any]] = Field(min_length=1)
@@ -147,13 +171,13 @@ class Scenario(_Model):
             chosen += entries or [BackendEntry(name=name)]
         return self.model_copy(update={"backends": chosen})
 
-    def with_ranking(self, ranking: str, gene_sets: str, duplicates: str) -> "Scenario":
-        """The same measured on a ranking and gene sets of the user's."""
-        files = {"source": "ranking", "ranking": ranking, "gene_sets": gene_sets, "duplicates": duplicates}
+    def with_ranking(self, ranking: str, gene_sets: str, **settings: Any) -> "Scenario":
+        """The same measured on a ranking and gene sets of the user's; `settings` are fields of `RankingSource`."""
+        files = {"source": "ranking", "ranking": ranking, "gene_sets": gene_sets, **settings}
         grids = [{**grid, **files} for grid in self.grids if grid.get("source") == "ranking"]
         if not grids:
             raise InputError(f"scenario {self.name!r} has no ranking to replace; use real-ranking")
-        return self.model_copy(update={"grids": grids})
+        return self.model_copy(update={"grids": grids, "summary": f"{Path(ranking).name} × {Path(gene_sets).name}"})
 
     def cases(self) -> list[Case]:
         """All points of all grids, without repetition.
@@ -170,14 +194,14 @@ class Scenario(_Model):
 
     def _expand(self, grid: dict[str, Any], where: str) -> Iterator[Case]:
         kind = grid.get("source")
-        if kind not in SOURCES:
+        if not isinstance(kind, str) or kind not in SOURCES:
             raise InputError(
                 f"{where}: source is {kind!r}; known: {', '.join(SOURCES)}{did_you_mean(str(kind), SOURCES)}"
             )
         axes = {**self.axes, **{key: value for key, value in grid.items() if key != "source"}}
         for axis in axes:
             if axis not in AXES[kind]:
-                known = [*AXES[kind], "source"]
+                known = AXES[kind]
                 raise InputError(f"{where}: unknown key {axis!r} for source {kind!r}{did_you_mean(axis, known)}")
         values = [_values(axis, value, where) for axis, value in axes.items()]
         for point in itertools.product(*values):
@@ -227,6 +251,8 @@ class _plain_errors:  # noqa: N801 (a context manager reads as a verb)
         if item["type"] == "extra_forbidden":
             return f"unknown key {place!r}{did_you_mean(str(item['loc'][-1]), self.known or [])}"
         message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "missing":
+            return f"{place} is missing"
         return f"{place}: {message} (found {item['input']!r})" if place else message
 
 
@@ -252,7 +278,7 @@ def read_scenario(name_or_path: str | Path) -> Scenario:
 
 def built_in_scenarios() -> dict[str, Path]:
     """Name -> file of the scenarios that come with the package."""
-    return {path.stem: path for folder in BUILT_IN if folder.is_dir() for path in sorted(folder.glob("*.toml"))}
+    return {path.stem: path for path in sorted(BUILT_IN.glob("*.toml"))}
 
 
 def _find(name_or_path: str | Path) -> Path:

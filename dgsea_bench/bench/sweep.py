@@ -1,15 +1,16 @@
 """The only place where scenarios, engines and results meet: plan a sweep, then run it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from dgsea_bench.bench.engines import run_case, run_reference
 from dgsea_bench.bench.environment import describe_environment
-from dgsea_bench.bench.results import MEASUREMENT_VERSION, Row, RunDirectory
-from dgsea_bench.bench.scenario import Case, Scenario, read_scenario
+from dgsea_bench.bench.results import Row, RunDirectory, as_frame
+from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, Scenario, case_backend, read_scenario
 from dgsea_bench.data.sources import RankingSource
 
 
@@ -51,18 +52,18 @@ def plan_sweep(
     fresh: bool = False,
     ranking: str | None = None,
     gene_sets: str | None = None,
-    duplicates: str = "error",
+    settings: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Expand a scenario and read its inputs once, writing nothing.
 
     Args:
         name_or_path: a built-in scenario or a TOML file.
         backends: measure these only.
-        out: the directory; ``reports/<scenario>`` by default.
+        out: the directory; by default ``reports/`` and the name of the scenario, or of the ranking if one is given.
         fresh: measure everything anew.
         ranking: a .rnk in the place of that of the scenario.
         gene_sets: a .gmt to go with it.
-        duplicates: what to do with genes that the .rnk lists twice (see `read_ranking`).
+        settings: how to read them: ``duplicates``, ``min_size``, ``max_size`` of `RankingSource`.
 
     Raises:
         InputError: anything that cannot be used, before any work is done.
@@ -71,17 +72,20 @@ def plan_sweep(
     if backends:
         scenario = scenario.with_backends(list(backends))
     if ranking is not None and gene_sets is not None:
-        scenario = scenario.with_ranking(ranking, gene_sets, duplicates)
-    directory = RunDirectory(out or Path("reports") / scenario.name)
+        scenario = scenario.with_ranking(ranking, gene_sets, **(settings or {}))
+    folder = Path(ranking).stem if ranking is not None else scenario.name
+    directory = RunDirectory(out or Path("reports") / folder)
     cases = scenario.cases()
-    done = set() if fresh else {row.case_id for row in directory.rows() if _is_finished(row)}
+    before = [] if fresh else directory.latest_rows()
+    done = {row.case_id for row in before if _is_finished(row)}
+    others = {row.case_id for row in before} - {case.case_id for case in cases}
     return Plan(
         scenario=scenario,
         directory=directory,
         cases=tuple(cases),
         pending=tuple(case for case in cases if case.case_id not in done),
         fresh=fresh,
-        remarks=tuple(_remarks(cases)),
+        remarks=(*_remarks(cases), *_about_others(len(others), directory)),
     )
 
 
@@ -92,24 +96,30 @@ def run_plan(plan: Plan, *, observer: Observer | None = None) -> list[Row]:
         The rows of all cases of the plan, those measured earlier included.
     """
     watcher = observer or Observer()
-    plan.directory.prepare(fresh=plan.fresh)
+    directory = plan.directory
+    directory.prepare(fresh=plan.fresh)
+    known = {row.case_id: row for row in directory.latest_rows()}
     environment_id, environment = describe_environment()
-    plan.directory.record_environment(environment_id, environment)
+    without_reference: dict[str, str] = {}
     for case in plan.pending:
-        failure = None
-        if not case.skip:
+        if not _never_runs(case) and case.reference_id not in without_reference:
             watcher.started(case, "truth")
-            failure = run_reference(case, plan.directory)
+            failure = run_reference(case, directory)
+            if failure:
+                without_reference[case.reference_id] = failure
         watcher.started(case, "measuring")
-        if failure:
-            row = Row.of_case(case, {"status": "failed", "reason": failure}, plan.scenario.name, environment_id)
-        else:
-            row = run_case(case, plan.directory, plan.scenario.name, environment_id)
-        plan.directory.append(row)
+        outcome = run_case(case, directory)
+        if case.reference_id in without_reference and outcome["status"] == "done":
+            outcome["without_truth"] = without_reference[case.reference_id]
+        row = Row.of_case(case, outcome, plan.scenario.name, environment_id)
+        before = known.get(row.case_id)
+        if before is None or before.status == "done" or row.status != before.status or row.reason != before.reason:
+            directory.record_environment(environment_id, environment)
+            directory.append(row)
         watcher.finished(row)
-    plan.directory.export()
+    directory.export()
     wanted = {case.case_id for case in plan.cases}
-    return [row for row in plan.directory.latest_rows() if row.case_id in wanted]
+    return [row for row in directory.latest_rows() if row.case_id in wanted]
 
 
 def run_sweep(
@@ -126,12 +136,25 @@ def run_sweep(
         InputError: as `plan_sweep`.
     """
     plan = plan_sweep(name_or_path, backends=backends, out=out, fresh=fresh)
-    rows = run_plan(plan, observer=observer)
-    return pd.json_normalize([row.model_dump(mode="json") for row in rows])
+    return as_frame(run_plan(plan, observer=observer))
+
+
+def _never_runs(case: Case) -> bool:
+    """Whether the case will be skipped, so that it needs no truth."""
+    return case.skip is not None or case_backend(case).unavailable(case.device) is not None
 
 
 def _is_finished(row: Row) -> bool:
     return row.status == "done" and row.measurement_version == MEASUREMENT_VERSION
+
+
+def _about_others(count: int, directory: RunDirectory) -> list[str]:
+    """Say that the directory holds more than this plan."""
+    return (
+        [f"{directory.path} holds {count:,} other cases; they stay in its report (--fresh removes them)"]
+        if count
+        else []
+    )
 
 
 def _remarks(cases: Sequence[Case]) -> list[str]:

@@ -147,6 +147,8 @@ def _hint(genes: Sequence[str], members: Sequence[str]) -> str:
     """What most likely keeps two lists of genes apart: upper and lower case, or the type of identifier."""
     if {gene.upper() for gene in genes} & {gene.upper() for gene in members}:
         return " They differ in upper and lower case: is one human and the other mouse?"
+    if any(gene.startswith(('"', "'")) for gene in (*genes[:100], *members[:100])):
+        return " Some are in quotation marks: remove them."
     kinds = _identifier_kind(genes), _identifier_kind(members)
     if kinds[0] != kinds[1]:
         return f" The ranking looks like {kinds[0]}, the sets like {kinds[1]}: map one to the other."

@@ -13,6 +13,10 @@ PRESETS: dict[str, tuple[float, float, float]] = {
 """Temperatures (tau_rank, tau_prefix, tau_abs) of the release of Li et al. 2026, doi 10.64898/2026.03.18.712610."""
 
 
+SMALLEST_TEMPERATURE = 1e-300
+"""Below it a division by a temperature overflows."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EnrichmentParams:
     """Exponent and temperatures of an enrichment score.
@@ -43,7 +47,7 @@ class EnrichmentParams:
             value = getattr(self, name)
             if name == "tau_abs" and value == "adaptive":
                 continue
-            if not (_is_number(value) and value > 0):
+            if not (_is_number(value) and value >= SMALLEST_TEMPERATURE):
                 or_adaptive = ' or "adaptive"' if name == "tau_abs" else ""
                 raise InputError(f"{name} is {value!r}; a temperature must be a finite number above 0{or_adaptive}")
 

@@ -44,7 +44,7 @@ def read_gmt(path: str | Path) -> dict[str, list[str]]:
 def read_ranking(path: str | Path, *, duplicates: Duplicates = "error") -> "pd.Series[float]":
     """Scores of genes from a ranked list (.rnk): a line per gene, tab-separated: gene, score. Any order.
 
-    Lines that begin with # are ignored; a first line whose score is a word is taken as a header.
+    Lines that begin with # are ignored; a first line whose score begins with a letter is taken as a header.
 
     Args:
         path: the file.
@@ -68,9 +68,12 @@ def read_ranking(path: str | Path, *, duplicates: Duplicates = "error") -> "pd.S
             continue
         fields = [field.strip() for field in line.split("\t")]
         if len(fields) != 2 or not fields[0]:
-            raise InputError(f"{path}:{number}: expected a gene and a score, separated by a tab; found {line[:60]!r}")
+            raise InputError(
+                f"{path}:{number}: expected two fields, a gene and a score, separated by a tab; "
+                f"found {len(fields)} in {line[:60]!r}"
+            )
         gene, text = fields
-        if header_possible and _number(text) is None and text.lower() not in MISSING:
+        if header_possible and text[:1].isalpha() and _number(text) is None and text.lower() not in MISSING:
             header_possible = False
             continue
         header_possible = False
@@ -107,7 +110,10 @@ def _number(text: str) -> float | None:
 def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Numbered lines that are not blank, without their ends."""
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        content = Path(path).read_bytes()
+        if content.startswith(b"\x1f\x8b"):
+            raise InputError(f"{path}: is compressed; gunzip it first")
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

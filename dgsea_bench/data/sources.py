@@ -24,7 +24,13 @@ class _Source(BaseModel):
 
 
 class SyntheticSource(_Source):
-    """A generator and its sizes; `set_size` is a number or a range such as ``"15-200"``, from which sizes are drawn."""
+    """A generator and its sizes.
+
+    Attributes:
+        set_size: a number, or a range such as ``"15-200"`` from which sizes are drawn.
+        planted_share: as many sets are planted as together hold at most this share of the genes, but at least one;
+            none if it is 0. More would lift nearly all genes, which enriches nothing.
+    """
 
     kind: Literal["synthetic"] = "synthetic"
     generator: str = "planted"
@@ -32,7 +38,7 @@ class SyntheticSource(_Source):
     sets: int = Field(50, ge=1)
     set_size: int | str = 30
     profiles: int = Field(1, ge=1)
-    planted_share: float = Field(0.2, ge=0, le=1)
+    planted_share: float = Field(0.1, ge=0, le=1)
     seed: int = Field(0, ge=0)
 
     @field_validator("generator")
@@ -46,8 +52,8 @@ class SyntheticSource(_Source):
     @field_validator("set_size")
     @classmethod
     def _readable(cls, size: int | str) -> int | str:
-        _size_range(size)
-        return size
+        low, high = _size_range(size)
+        return low if low == high else f"{low}-{high}"
 
     @model_validator(mode="after")
     def _sets_fit(self) -> "SyntheticSource":
@@ -60,7 +66,8 @@ class SyntheticSource(_Source):
         """Generate the problem."""
         low, high = _size_range(self.set_size)
         sizes = np.random.default_rng([self.seed, 1]).integers(low, high + 1, self.sets)
-        planted = max(1, round(self.planted_share * self.sets)) if self.planted_share > 0 else 0
+        fitting = int((sizes.cumsum() <= self.planted_share * self.genes).sum())
+        planted = max(1, fitting) if self.planted_share > 0 else 0
         layout = Layout(self.profiles, self.genes, tuple(sizes.tolist()), planted)
         return generate(self.generator, layout, self.seed)
 
@@ -121,8 +128,13 @@ def locate(path: str) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    advice = f"{DATA_VARIABLE} is {folder!r}" if folder else f"set {DATA_VARIABLE} to the folder that holds it"
-    raise InputError(f"{path}: no such file, neither here nor among the data files; {advice}")
+    if Path(path).exists():
+        raise InputError(f"{path}: is not a file")
+    if folder:
+        raise InputError(f"{path}: no such file, neither here nor in {folder}, the folder that {DATA_VARIABLE} names")
+    raise InputError(
+        f"{path}: no such file; if it is one of the public data files, set {DATA_VARIABLE} to their folder"
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -56,11 +56,14 @@ def null(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, list[A
 
 
 def bidirectional(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, list[Array]]:
-    """Scores N(0, 1); of each planted set the first half goes up and the rest down."""
+    """Scores N(0, 1); of each planted set half goes up and half down, leaving aside what an earlier one holds too."""
     members = _random_sets(rng, layout)
     shifts = _shifts(rng, layout, members)
+    moved = np.zeros(layout.genes, dtype=bool)
     for chosen in members[: layout.planted]:
-        down = chosen[len(chosen) // 2 :]
+        own = chosen[~moved[chosen]]
+        moved[own] = True
+        down = own[len(own) // 2 :]
         shifts[:, down] = -np.abs(shifts[:, down])
     return rng.standard_normal(shifts.shape) + shifts, shifts, members
 

@@ -28,11 +28,12 @@ def curve_figure(run: Run) -> Figure:
     if exact is not None:
         others = [name for name in frames if targets[name] == "dgsea" and name != "exact"]
         apart = {name: _minus(frames[name], exact) for name in others}
-        distances = {name: float(frame["running_sum"].abs().max()) for name, frame in apart.items()}
+        whole = {name: frame for name, frame in apart.items() if not _gaps(frame).any()}
+        distances = {name: float(frame["running_sum"].abs().max()) for name, frame in whole.items()}
         if apart:
             panels.append(("minus that of exact", [_series(name, frame, look[name]) for name, frame in apart.items()]))
     gene_set = str(next(iter(frames.values()))["gene_set"].iloc[0])
-    heading = _heading(gene_set, distances)
+    heading = _heading(gene_set, distances) + _left_out(frames)
     caption = (
         f"{describe(run, problem)}; the set with the largest classical ES of the first profile. "
         "Position 1 is the top of the ranking; long curves are thinned. The broad band is exact. "
@@ -79,8 +80,21 @@ def _minus(frame: pd.DataFrame, exact: pd.DataFrame) -> pd.DataFrame:
 
 
 def _series(label: str, frame: pd.DataFrame, look: Look) -> Series:
-    pairs = zip(frame["position"], frame["running_sum"], strict=True)
+    gaps = _gaps(frame)
+    broken = frame.assign(running_sum=frame["running_sum"].where(~gaps))  # no line across positions left out
+    pairs = zip(broken["position"], broken["running_sum"], strict=True)
     return Series(label, look, tuple(Point(float(x), float(y)) for x, y in pairs))
+
+
+def _gaps(frame: pd.DataFrame) -> pd.Series:
+    """Where a stretch of positions was left out just before, as by a window; thinning leaves even steps."""
+    step = frame["position"].diff()
+    return step > 3 * step.median() + 1
+
+
+def _left_out(frames: Curves) -> str:
+    names = [label for label, frame in frames.items() if _gaps(frame).any()]
+    return f"; {wording.listed(names)} leaves out a stretch of positions" if names else ""
 
 
 def _heading(gene_set: str, distances: dict[str, float]) -> str:

@@ -170,6 +170,7 @@ class Run:
         sizes = {axis: facts.get(axis, source.get(axis)) for axis in ("genes", "sets", "profiles")}
         settings = {name: value for name, value in source.items() if name not in NAMED_ELSEWHERE}
         settings |= row.case["params"] | {name: row.case[name] for name in ("dtype", "device", "threads")}
+        settings |= {f"sha256 of {path}": digest[:12] for path, digest in row.inputs.items()}
         settings["machine"] = self._machine(row.environment_id)
         text = tuple((name, "none" if value is None else str(value)) for name, value in settings.items())
         return Problem(kind_of_scores(row), sizes["genes"], sizes["sets"], sizes["profiles"], text)
@@ -240,4 +241,4 @@ def sizes_in_words(problems: Sequence[Problem], axis: Axis = "genes") -> str:
 
 
 def _source_key(row: Row) -> str:
-    return repr(sorted(row.case["source"].items()))
+    return repr((sorted(row.case["source"].items()), sorted(row.inputs.items())))

@@ -7,7 +7,7 @@ from dgsea_bench.bench.results import Row
 from dgsea_bench.report import wording
 from dgsea_bench.report.content import Cell, Table
 from dgsea_bench.report.rows import Problem, Result, Run
-from dgsea_bench.report.verdict import CLOSE, Group, Recommendation
+from dgsea_bench.report.verdict import CLOSE, EXACT, Group, Recommendation
 
 NOTABLE_GRADIENT_ERROR = 0.01
 
@@ -22,10 +22,11 @@ def verdict_table(run: Run, groups: Sequence[Group]) -> Table:
         body.append(_verdict_cells(run, strict))
         body += [_verdict_cells(run, members) for members in others if not _same(strict, members)]
     caption = (
-        "Recommended is the fastest backend (forward and backward pass) within the need, which bounds the scaled "
-        "error: largest error / largest true score. Where kinds of scores share a line, numbers go from the least to "
-        "the largest. Growth: fitted exponent of time with its 95 % interval, and the order that the backend claims. A "
-        "gradient error above 1 % is marked. A size with one line: nothing less exact is faster."
+        "To use: the fastest backend (forward and backward pass) within the need; of several as fast within noise the "
+        "most accurate. A need bounds both the scaled error, which is largest error / largest true score, and the "
+        "relative error of the gradient. Where kinds of scores share a line, numbers go from the least to the largest. "
+        "Growth: fitted exponent of time with its 95 % interval, and the order that the backend claims (G genes, P "
+        "sets). One line for a size: nothing less exact is faster."
     )
     return Table("For this problem size, use this backend", header, body, caption, numeric_from=2)
 
@@ -216,5 +217,5 @@ def metrics_table(run: Run) -> Table:
         metric = METRICS[name]
         texts = (name.replace("_", " "), metric.title, metric.unit or "ratio", metric.better)
         body.append([Cell(text) for text in texts])
-    caption = f"“{CLOSE.title}” bounds value error scaled; “exact to 1e-6” bounds that and the gradient error."
+    caption = f"“{EXACT.title}” and “{CLOSE.title}” bound value error scaled and gradient error."
     return Table("Metrics", ["metric", "what it says", "unit", "better"], body, caption)

@@ -21,7 +21,7 @@ class Need:
 
 
 EXACT = Need("exact to 1e-6", 1e-6, 1e-6)
-CLOSE = Need("within 1 % in value", 1e-2)
+CLOSE = Need("within 1 %", 1e-2, 1e-2)
 NEEDS = (EXACT, CLOSE)
 
 
@@ -30,7 +30,7 @@ class Recommendation:
     """The backend to use for a problem and a need.
 
     Attributes:
-        chosen: the fastest that meets the need; None, with `why`, where there is none.
+        chosen: the fastest that meets the need, of several within noise the most accurate; None, with `why`, if none.
         rivals: others that meet it and are as fast within noise: their quartiles overlap.
         alone: nothing else meets the need. errors_unknown: there is no truth to choose by.
     """
@@ -82,10 +82,17 @@ def _for_problem(problem: Problem, results: Sequence[Result], need: Need) -> Rec
     accurate = [result for result in rivals if meets(result, need, gradient_known=gradient_known)]
     if not accurate:
         return Recommendation(problem, need, None, why=f"no backend measured here is {need.title}")
-    chosen, *others = sorted(accurate, key=lambda result: _time(result, "step_seconds"))
-    reach = _time(chosen, "step_seconds_q3")
-    as_fast = tuple(result for result in others if _time(result, "step_seconds_q1") <= reach)
-    return Recommendation(problem, need, chosen, as_fast, alone=not others)
+    fastest = min(accurate, key=lambda result: _time(result, "step_seconds"))
+    reach = _time(fastest, "step_seconds_q3")
+    as_fast = [result for result in accurate if result is fastest or _time(result, "step_seconds_q1") <= reach]
+    chosen, *rivals = sorted(as_fast, key=_inaccuracy)
+    return Recommendation(problem, need, chosen, tuple(rivals), alone=len(accurate) == 1)
+
+
+def _inaccuracy(result: Result) -> tuple[float, float, float]:
+    """Among backends that are as fast as one another the most accurate one is the one to use."""
+    value, gradient = result.worst("value_error_scaled"), result.worst("gradient_error")
+    return (value or 0.0, gradient or 0.0, _time(result, "step_seconds"))
 
 
 def _why_no_contender(results: Sequence[Result]) -> tuple[str, bool]:

@@ -179,7 +179,7 @@ def test_files_of_the_user_take_the_place_of_the_scenarios(scenario, files):
 
 def test_a_scenario_without_a_ranking_has_none_to_replace(scenario):
     with pytest.raises(InputError, match="scenario 'mine' has no ranking to replace; use real-ranking"):
-        scenario(HEAD + GRID + EXACT).with_ranking("a", "b", "error")
+        scenario(HEAD + GRID + EXACT).with_ranking("a", "b")
 
 
 # --- identity ---------------------------------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ def test_a_file_among_the_data_is_the_same_as_that_file_itself(scenario, files, 
             "anchors is 'many'; it must be of type int",
         ),
         (HEAD + GRID + "[[backends]]\nname = 'nyswin'\nanchors = [16, 0]\n", "anchors is 0; it must be 1 or more"),
-        (HEAD + GRID + "[[backends]]\nanchors = 5\n", "backends.0.name: Field required"),
+        (HEAD + GRID + "[[backends]]\nanchors = 5\n", "backends.0.name is missing"),
         (HEAD + "[[grids]]\nsource = 'synthetc'\n" + EXACT, "source is 'synthetc'; known: synthetic, ranking; did you"),
         (HEAD + "[[grids]]\ngenes = 5\n" + EXACT, "grid 1: source is None"),
         (HEAD + GRID + EXACT + GRID + "tau_rank = -1\n", "grid 2: params: tau_rank is -1.0; a temperature must be"),
@@ -292,9 +292,9 @@ def test_a_file_among_the_data_is_the_same_as_that_file_itself(scenario, files, 
             "dtype: Input should be 'float32' or 'float64' (found 'float16')",
         ),
         (HEAD + GRID + EXACT + "[measure]\nrepeats = 4\n", "repeats: Input should be greater than or equal to 5"),
-        (HEAD + EXACT, "grids: Field required"),
-        (HEAD + GRID, "backends: Field required"),
-        (GRID + EXACT, "name: Field required"),
+        (HEAD + EXACT, "grids is missing"),
+        (HEAD + GRID, "backends is missing"),
+        (GRID + EXACT, "name is missing"),
         (HEAD + "genes = [5,\n", "is not valid TOML"),
         (HEAD + HEAD, "is not valid TOML"),
     ],

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from dgsea_bench import InputError
 from dgsea_bench.bench.metrics import METRICS
@@ -168,7 +169,7 @@ def test_the_details_hold_each_set_and_a_running_sum(tiny):
     row = rows["nyswin", 40]
     sets = pd.read_parquet(directory.details(case_of(row)) / "sets.parquet")
     assert sets["gene_set"].tolist() == [f"set{number}" for number in range(12)]
-    assert sets["planted"].sum() == 2
+    assert sets["planted"].sum() == 1
     relative = (sets["value"] - sets["truth"]).abs() / sets["truth"].abs()
     assert row.metrics["value_error_mean"] == pytest.approx(relative.mean(), rel=1e-12)
     curve = pd.read_parquet(directory.details(case_of(row)) / "curves.parquet")
@@ -256,11 +257,13 @@ def test_a_case_that_raises_fails_with_its_last_words_and_the_sweep_goes_on(tmp_
     file = tmp_path / "broken.toml"
     file.write_text(
         'name = "broken"\nsummary = "A test."\n[[grids]]\nsource = "synthetic"\ngenes = 40\nset_size = 5\n'
-        'device = ["nowhere", "cpu"]\n[[backends]]\nname = "hard"\n[measure]\nmin_seconds = 0\n'
+        'device = ["meta", "cuda:99", "cpu"]\n[[backends]]\nname = "hard"\n[measure]\nmin_seconds = 0\n'
     )
     frame = run_sweep(file, out=tmp_path / "run")
-    assert frame["status"].tolist() == ["failed", "done"]
-    assert "nowhere" in frame["reason"][0]
+    assert frame["status"].tolist()[::2] == ["failed", "done"]
+    assert "meta tensor" in frame["reason"][0]
+    if not torch.cuda.is_available():
+        assert (frame["status"][1], frame["reason"][1]) == ("skipped", "there is no CUDA device")
 
 
 def test_a_ranking_with_files_is_measured_and_remarked_on(tmp_path):

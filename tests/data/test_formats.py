@@ -94,7 +94,8 @@ def test_only_the_first_line_may_be_a_header(write):
 @pytest.mark.parametrize("line", ["B", "B 2", "B,2", "B\t2\t3", "\t2", "B\t2\t"])
 def test_a_line_without_exactly_a_gene_and_a_score_is_refused(write, line):
     message = complaint(read_ranking, write(f"A\t1\n{line}\nC\t2\n"))
-    assert message == f":2: expected a gene and a score, separated by a tab; found {line!r}"
+    fields = line.count("\t") + 1
+    assert message == f":2: expected two fields, a gene and a score, separated by a tab; found {fields} in {line!r}"
 
 
 def test_a_gene_listed_twice_is_refused_with_both_lines_and_the_way_out(write):
@@ -175,17 +176,25 @@ def test_a_file_that_is_not_there_is_named(tmp_path, reader):
     assert complaint(reader, tmp_path / "absent") == ": cannot be read: No such file or directory"
 
 
+@pytest.mark.parametrize("first", ["3,5", "1e5x", "-", "+x"])
+def test_a_spoilt_score_in_the_first_line_is_no_header(write, first):
+    assert complaint(read_ranking, write(f"A\t{first}\nB\t2\nC\t3\n")).startswith(f":1: score '{first}'")
+
+
 @pytest.mark.parametrize("reader", [read_ranking, read_gmt])
 def test_a_folder_is_refused(tmp_path, reader):
     assert complaint(reader, tmp_path) == ": cannot be read: Is a directory"
 
 
 @pytest.mark.parametrize("reader", [read_ranking, read_gmt])
-@pytest.mark.parametrize(
-    "content", [gzip.compress(b"A\t1\nB\t2\n"), "Ä\t1\nB\t2\n".encode("latin-1"), "A\t1\nB\t2\n".encode("utf-16")]
-)
+@pytest.mark.parametrize("content", ["Ä\t1\nB\t2\n".encode("latin-1"), "A\t1\nB\t2\n".encode("utf-16")])
 def test_a_file_that_is_not_text_is_refused(write, reader, content):
     assert "is not text in UTF-8" in complaint(reader, write(content))
+
+
+@pytest.mark.parametrize("reader", [read_ranking, read_gmt])
+def test_a_compressed_file_is_told_from_one_that_is_not_text(write, reader):
+    assert complaint(reader, write(gzip.compress(b"A\t1\nB\t2\n"))) == ": is compressed; gunzip it first"
 
 
 @pytest.mark.parametrize("reader", [read_ranking, read_gmt])
