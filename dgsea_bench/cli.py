@@ -1,7 +1,7 @@
 """The command line: sweep, report, check, backends, scenarios."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +23,7 @@ from dgsea_bench.bench.sweep import Observer, Plan, plan_sweep, run_plan
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams
 from dgsea_bench.data.formats import Duplicates
-from dgsea_bench.report import render_report
+from dgsea_bench.report import render_report, wording
 from dgsea_bench.testing import ContractError, check_backend, measured_tolerance
 
 app = typer.Typer(
@@ -300,8 +300,10 @@ def _parts(case: Case) -> list[str]:
 def _summary(rows: list[Row]) -> Table:
     problems = [_parts(Case.model_validate(row.case)) for row in rows]
     common = [part for part in problems[0] if all(part in other for other in problems)]
+    names = [", ".join(part for part in problem if part not in common) for problem in problems]
+    several = any(names)
     table = Table(
-        "problem",
+        *(["problem"] if several else []),
         Column("backend", overflow="fold"),
         *("status", "error", "gradient error", "time", "memory"),
         title=escape(", ".join(common)),
@@ -309,24 +311,22 @@ def _summary(rows: list[Row]) -> Table:
         caption="error: mean relative, of the score. time: forward and backward pass; of hard, forward only.",
         caption_justify="left",
     )
-    for row, problem in zip(rows, problems):
+    for row, name in zip(rows, names):
         metrics = row.metrics
-        seconds = metrics.get("step_seconds", metrics.get("forward_seconds"))
-        memory = metrics.get("step_peak_mib", metrics.get("forward_peak_mib"))
         table.add_row(
-            escape(", ".join(part for part in problem if part not in common)),
+            *([escape(name)] if several else []),
             escape(row.label),
             row.status,
-            _number(metrics.get("value_error_mean")),
-            _number(metrics.get("gradient_error")),
-            "" if seconds is None else f"{seconds * 1e3:,.3g} ms",
-            "" if memory is None else f"{memory:,.1f} MiB",
+            _known(wording.error, metrics.get("value_error_mean")),
+            _known(wording.error, metrics.get("gradient_error")),
+            _known(wording.seconds, metrics.get("step_seconds", metrics.get("forward_seconds"))),
+            _known(wording.mebibytes, metrics.get("step_peak_mib", metrics.get("forward_peak_mib"))),
         )
     return table
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.1e}"
+def _known(form: Callable[[float], str], value: float | None) -> str:
+    return "" if value is None else form(value)
 
 
 def _say(text: str) -> None:
