@@ -245,8 +245,9 @@ class _Watcher(Observer):
         self.count = 0
         self.bar: Progress | None = None
         if out.is_terminal and not out.is_dumb_terminal:
-            columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-            self.bar = Progress(*columns, TextColumn("{task.description}"), console=out, transient=True)
+            what = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+            columns = (BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), what)
+            self.bar = Progress(*columns, console=out, transient=True, expand=True)
             self.task = self.bar.add_task("", total=self.total)
 
     def __enter__(self) -> "_Watcher":

@@ -262,3 +262,35 @@ def test_help_is_given(call, here, command):
 
 def test_help_shows_where_to_start(call):
     assert "python -m dgsea_bench sweep" in call("--help")[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (TINY.format(grid="", measure="").replace('"tiny"', '"../tiny"'), "name: String should match pattern"),
+        (TINY.format(grid='device = "nowhere"', measure=""), "device must be one that torch knows"),
+        (TINY.format(grid="", measure="").replace('"synthetic"', '["synthetic"]'), "source is ['synthetic']"),
+        (
+            TINY.format(grid="", measure="").replace('"hard"', '"hard"\nmax_gene = 5'),
+            "max_genes is the only key beside",
+        ),
+    ],
+)
+def test_a_scenario_that_cannot_be_meant_is_refused(refused, write, content, expected):
+    assert expected in refused("sweep", write("odd.toml", content))
+
+
+def test_settings_of_a_ranking_need_a_ranking(refused):
+    assert refused("sweep", "default", "--min-size", 5).startswith("--min-size goes with --ranking")
+
+
+def test_a_directory_that_cannot_be_written_is_refused(refused, write):
+    file = write("tiny.toml", TINY.format(grid="", measure=""))
+    assert "/proc: cannot write there" in refused("sweep", file, "--out", "/proc")
+
+
+def test_sizes_of_gene_sets_can_be_given(call, mine):
+    arguments = ["--ranking", mine[0], "--gene-sets", mine[1], "--min-size", 1, "--dry-run"]
+    code, printed, _ = call("sweep", "real-ranking", *arguments)
+    assert code == 0
+    assert f"results in reports/{mine[0].stem}" in printed

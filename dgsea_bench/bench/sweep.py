@@ -112,8 +112,7 @@ def run_plan(plan: Plan, *, observer: Observer | None = None) -> list[Row]:
         if case.reference_id in without_reference and outcome["status"] == "done":
             outcome["without_truth"] = without_reference[case.reference_id]
         row = Row.of_case(case, outcome, plan.scenario.name, environment_id)
-        before = known.get(row.case_id)
-        if before is None or before.status == "done" or row.status != before.status or row.reason != before.reason:
+        if _is_news(row, known.get(row.case_id)):
             directory.record_environment(environment_id, environment)
             directory.append(row)
         watcher.finished(row)
@@ -148,13 +147,15 @@ def _is_finished(row: Row) -> bool:
     return row.status == "done" and row.measurement_version == MEASUREMENT_VERSION
 
 
+def _is_news(row: Row, before: Row | None) -> bool:
+    """Whether a row says more than the one before: a case skipped again for the same reason does not."""
+    return before is None or row.status == "done" or (row.status, row.reason) != (before.status, before.reason)
+
+
 def _about_others(count: int, directory: RunDirectory) -> list[str]:
     """Say that the directory holds more than this plan."""
-    return (
-        [f"{directory.path} holds {count:,} other cases; they stay in its report (--fresh removes them)"]
-        if count
-        else []
-    )
+    text = f"{directory.path} holds {count:,} other cases; they stay in its report (--fresh removes them)"
+    return [text] if count else []
 
 
 def _remarks(cases: Sequence[Case]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from dgsea_bench.bench.reference import Reference
 from dgsea_bench.bench.results import RunDirectory
 from dgsea_bench.bench.scenario import Case
 from dgsea_bench.bench.sweep import Observer, plan_sweep, run_plan, run_sweep
+from dgsea_bench.report.rows import Run
 
 SCENARIO = """
 name = "tiny"
@@ -296,3 +298,49 @@ def test_a_scenario_that_cannot_be_used_leaves_no_directory(tmp_path):
     with pytest.raises(InputError, match="tau_rank is 0"):
         run_sweep(file, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_case_skipped_again_for_the_same_reason_is_no_news(tiny, tmp_path):
+    file, directory, *_ = tiny
+    shutil.copytree(directory.path, tmp_path / "run")
+    before = (tmp_path / "run" / "rows.jsonl").read_bytes()
+    run_sweep(file, out=tmp_path / "run")
+    assert (tmp_path / "run" / "rows.jsonl").read_bytes() == before
+
+
+def test_a_plan_says_that_its_directory_holds_more(tiny):
+    file, directory, *_ = tiny
+    (remark,) = plan_sweep(file, out=directory.path, backends=["hard"]).remarks
+    assert "holds 4 other cases; they stay in its report" in remark
+
+
+def test_an_edited_file_is_another_problem(tmp_path):
+    (tmp_path / "a.gmt").write_text("set\t\t" + "\t".join(f"g{n}" for n in range(5)))
+    digests = []
+    for seed in (0, 1):
+        scores = np.random.default_rng(seed).standard_normal(20).tolist()
+        (tmp_path / "a.rnk").write_text("".join(f"g{n}\t{score}\n" for n, score in enumerate(scores)))
+        plan = plan_sweep(
+            "real-ranking",
+            backends=["hard"],
+            out=tmp_path / "run",
+            ranking=str(tmp_path / "a.rnk"),
+            gene_sets=str(tmp_path / "a.gmt"),
+            settings={"min_size": 1},
+        )
+        digests.append({row.case_id: row.inputs for row in run_plan(plan)})
+    (first,), (second,) = digests[0].items(), digests[1].items()
+    assert first[0] != second[0]
+    assert first[1][str(tmp_path / "a.rnk")] != second[1][str(tmp_path / "a.rnk")]
+    run = Run(tmp_path / "run", tuple(plan.directory.latest_rows()), {})
+    assert len(run.results) == 2
+
+
+def test_without_a_reference_time_is_measured_and_errors_are_absent(tmp_path, monkeypatch):
+    reason = "the truth could not be computed: test"
+    monkeypatch.setattr(sys.modules["dgsea_bench.bench.sweep"], "run_reference", lambda *_: reason)
+    file = tmp_path / "tiny.toml"
+    file.write_text(SCENARIO.format(grids="profiles = 2", measure=""))
+    rows = [row for row in run_plan(plan_sweep(file, out=tmp_path / "run", backends=["nyswin"])) if row.metrics]
+    assert {row.without_truth for row in rows} == {reason}
+    assert all(row.metrics["step_seconds"] > 0 and "value_error_mean" not in row.metrics for row in rows)
