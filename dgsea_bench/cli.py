@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import torch
 import typer
@@ -76,18 +76,9 @@ def sweep(
 
     On your own ranking:  python -m dgsea_bench sweep real-ranking --ranking mine.rnk --gene-sets mine.gmt
     """
-    if (ranking is None) != (gene_sets is None):
-        raise InputError(
-            f"--ranking and --gene-sets go together; --{'ranking' if ranking is None else 'gene-sets'} is missing"
-        )
     given = {"duplicates": duplicates, "min_size": min_size, "max_size": max_size}
     settings = {key: value for key, value in given.items() if value is not None}
-    if duplicates is not None and duplicates not in get_args(Duplicates):
-        raise InputError(f"--duplicates is {duplicates!r}; known: {', '.join(get_args(Duplicates))}")
-    if settings and ranking is None:
-        raise InputError(
-            f"--{next(iter(settings)).replace('_', '-')} goes with --ranking; a scenario file says it itself"
-        )
+    _check_files(ranking, gene_sets, settings)
     names = list(dict.fromkeys(scenarios or ["default"]))
     chosen = [name.strip() for name in backends.split(",")] if backends else []
     plans = []
@@ -111,6 +102,18 @@ def sweep(
             failed |= _run(plan)
     if failed:
         raise typer.Exit(1)
+
+
+def _check_files(ranking: str | None, gene_sets: str | None, settings: dict[str, Any]) -> None:
+    """Refuse options about files of the user's that do not go together."""
+    if (ranking is None) != (gene_sets is None):
+        absent = "ranking" if ranking is None else "gene-sets"
+        raise InputError(f"--ranking and --gene-sets go together; --{absent} is missing")
+    if settings.get("duplicates", "error") not in get_args(Duplicates):
+        raise InputError(f"--duplicates is {settings['duplicates']!r}; known: {', '.join(get_args(Duplicates))}")
+    if settings and ranking is None:
+        option = next(iter(settings)).replace("_", "-")
+        raise InputError(f"--{option} goes with --ranking; a scenario file says it itself")
 
 
 @app.command()
@@ -169,16 +172,19 @@ def backends(
     markdown: Annotated[bool, typer.Option("--markdown", help="As a table for a README.")] = False,
 ) -> None:
     """List the ways of computing enrichment scores."""
+    header = ["name", "target", "gradient", "cost", "what it is", "source"]
+    rows = [
+        [name, kind.target, "yes" if kind.differentiable else "no", kind.cost, kind.summary, kind.source]
+        for name, kind in known_backends().items()
+    ]
     if markdown:
-        _say("| name | target | gradient | cost | what it is | source |\n| --- | --- | --- | --- | --- | --- |")
-        for name, kind in known_backends().items():
-            gradient = "yes" if kind.differentiable else "no"
-            _say(f"| `{name}` | {kind.target} | {gradient} | {kind.cost} | {kind.summary} | {kind.source} |")
+        marked = [[f"`{name}`", *rest] for name, *rest in rows]
+        for line in (header, ["---"] * len(header), *marked):
+            _say(f"| {' | '.join(line)} |")
         return
-    table = Table("name", "target", "gradient", "cost", "what it is", Column("source", overflow="fold"))
-    for name, kind in known_backends().items():
-        gradient = "yes" if kind.differentiable else "no"
-        table.add_row(name, kind.target, gradient, kind.cost, escape(kind.summary), escape(kind.source))
+    table = Table(*header[:-1], Column(header[-1], overflow="fold"))
+    for row in rows:
+        table.add_row(*map(escape, row))
     out.print(table)
 
 

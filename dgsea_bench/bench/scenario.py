@@ -201,8 +201,7 @@ class Scenario(_Model):
         axes = {**self.axes, **{key: value for key, value in grid.items() if key != "source"}}
         for axis in axes:
             if axis not in AXES[kind]:
-                known = AXES[kind]
-                raise InputError(f"{where}: unknown key {axis!r} for source {kind!r}{did_you_mean(axis, known)}")
+                raise InputError(f"{where}: unknown key {axis!r} for source {kind!r}{did_you_mean(axis, AXES[kind])}")
         values = [_values(axis, value, where) for axis, value in axes.items()]
         for point in itertools.product(*values):
             chosen = dict(zip(axes, point))
