@@ -112,7 +112,7 @@ def environments(run: Run) -> Section:
 def how_to_read(run: Run) -> Section:
     """Each metric in words."""
     text = [
-        "Truth is the exact backend in float64: the dense sums, which `python -m dgsea_bench check` holds against an "
+        "Truth is the exact backend in float64: the dense sums, which “python -m dgsea_bench check” holds against an "
         "independent writing of the formulas. Its own error is 0 by definition.",
         "A relative error is abs(dES − truth) / abs(truth), per profile and set.",
         "The gradient is that of Σ u·dES with fixed random u, with respect to all scores.",
