@@ -4,26 +4,34 @@ from dgsea_bench.backends import Backend, Exact, Hard, Nyswin, backends, get_bac
 from dgsea_bench.bench.sweep import run_sweep
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.gene_sets import GeneSets
-from dgsea_bench.core.params import EnrichmentParams
+from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.formats import read_gmt, read_ranking
 from dgsea_bench.enrichment import enrichment_score, running_sum, soft_rank
+from dgsea_bench.enrichment_result import EnrichmentResult
+from dgsea_bench.normalized_enrichment import normalized_enrichment_score
+from dgsea_bench.significance import Significance, significance
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Backend",
     "EnrichmentParams",
+    "EnrichmentResult",
     "Exact",
     "GeneSets",
     "Hard",
     "InputError",
+    "NullParams",
     "Nyswin",
+    "Significance",
     "backends",
     "enrichment_score",
     "get_backend",
+    "normalized_enrichment_score",
     "read_gmt",
     "read_ranking",
     "run_sweep",
     "running_sum",
+    "significance",
     "soft_rank",
 ]

@@ -30,7 +30,7 @@ def soft_rank(
     Raises:
         InputError: scores that are not finite or not (profiles, genes), tau <= 0, or an unknown backend.
     """
-    return _prepare(scores, get_backend(backend)).rank(scores, EnrichmentParams(tau_rank=tau)).ranks
+    return prepare(scores, get_backend(backend)).rank(scores, EnrichmentParams(tau_rank=tau)).ranks
 
 
 def running_sum(
@@ -47,7 +47,7 @@ def running_sum(
     Raises:
         InputError: as `enrichment_score`.
     """
-    method = _prepare(scores, get_backend(backend), gene_sets)
+    method = prepare(scores, get_backend(backend), gene_sets)
     sums = method.running_sum(method.rank(scores, params or EnrichmentParams()), gene_sets.to(scores.device))
     return sums.to(scores.dtype)
 
@@ -71,11 +71,11 @@ def enrichment_score(
         InputError: scores of another shape or type, not finite, or over another number of genes than the sets;
             an unknown backend; or a gradient asked of a backend that has none.
     """
-    method = _prepare(scores, get_backend(backend), gene_sets)
+    method = prepare(scores, get_backend(backend), gene_sets)
     return method.enrichment_score(method.rank(scores, params or EnrichmentParams()), gene_sets.to(scores.device))
 
 
-def _prepare(scores: Tensor, backend: Backend, gene_sets: GeneSets | None = None) -> Backend:
+def prepare(scores: Tensor, backend: Backend, gene_sets: GeneSets | None = None) -> Backend:
     """Raise for what no backend can use."""
     if not isinstance(scores, Tensor):
         raise InputError(f"scores are a {type(scores).__name__}; they must be a torch tensor, as by torch.as_tensor")

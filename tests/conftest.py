@@ -9,7 +9,7 @@ from jaxtyping import install_import_hook
 
 PACKAGE = Path(__file__).parents[1] / "dgsea_bench"
 UNCHECKED = {
-    *("hard_kernel",),  # compiled: cannot be wrapped
+    *("hard_kernel", "permutations"),  # compiled: cannot be wrapped
     *(
         "enrichment",
         "params",
@@ -17,6 +17,10 @@ UNCHECKED = {
         "sources",
         "scenario",
         "nyswin",
+        "significance",
+        "normalized_enrichment",
+        "pathways",
+        "loss",
     ),  # check what users give, with messages of their own
     *("cli", "__main__", "worker"),  # read their own annotations, or run in another process
 }

@@ -127,7 +127,7 @@ class Backend(ABC):
         def score(part: Ranking, sets: GeneSets) -> Tensor:
             return self.extremum(self.running_sum(part, sets), part.params).to(part.scores.dtype)
 
-        chunks = list(self._chunks(ranking, len(gene_sets)))
+        chunks = list(self.chunks(ranking, len(gene_sets)))
         if len(chunks) == 1 and len(chunks[0][1]) == 1:
             return score(ranking, gene_sets)
         rows = []
@@ -141,16 +141,17 @@ class Backend(ABC):
         return torch.cat(rows)
 
     def null_scores(
-        self, ranking: Ranking, gene_sets: GeneSets, permutations: Integer[Tensor, "permutations genes"]
+        self, ranking: Ranking, gene_sets: GeneSets, permutations: Integer[Tensor, "permutations entries"]
     ) -> Float[Tensor, "profiles sets permutations"]:
         """(B, P, K) enrichment scores of permuted sets: under permutation π set S becomes {π(i): i ∈ S}.
 
-        That equals permuting the scores and ranking anew, at the cost of the set stage alone.
+        That equals permuting the scores and ranking anew, at the cost of the set stage alone. Of each permutation no
+        more entries are needed than the largest index of `gene_sets`, plus one.
         """
         members = max(1, len(gene_sets.indices))
         at_once = max(1, int(self.memory_mib * 2**20 / 32 / members))  # some 32 bytes a permuted member
-        parts = []
-        for chunk in permutations.split(at_once):
+
+        def score(chunk: Tensor) -> Tensor:
             permuted = GeneSets(
                 names=gene_sets.names * len(chunk),
                 genes=gene_sets.genes,
@@ -158,10 +159,16 @@ class Backend(ABC):
                 indices=chunk[:, gene_sets.indices].reshape(-1).long(),
             )
             scores = self.enrichment_score(ranking, permuted)
-            parts.append(scores.unflatten(1, (len(chunk), len(gene_sets))).transpose(1, 2))
+            by_set: Tensor = scores.unflatten(1, (len(chunk), len(gene_sets))).transpose(1, 2)
+            return by_set
+
+        parts = [
+            checkpoint(score, chunk, use_reentrant=False, preserve_rng_state=False)
+            for chunk in permutations.split(at_once)
+        ]
         return torch.cat(parts, dim=2)
 
-    def _chunks(self, ranking: Ranking, sets: int) -> Iterator[tuple[slice, list[tuple[int, int]]]]:
+    def chunks(self, ranking: Ranking, sets: int) -> Iterator[tuple[slice, list[tuple[int, int]]]]:
         """Slices of profiles, each with ranges of sets, whose running sums fit into `memory_mib`."""
         profiles, genes = ranking.scores.shape
         curves = max(1, int(self.memory_mib * 2**20 / (8 * genes * CURVES_IN_FLIGHT)))

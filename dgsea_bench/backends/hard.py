@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Integer
 from torch import Tensor
 
 from dgsea_bench.backends.base import Backend, Ranking, Tolerance
@@ -12,6 +13,7 @@ from dgsea_bench.backends.hard_kernel import SAME_MAGNITUDE, signed_maxima
 from dgsea_bench.backends.steps import gene_weights, steps
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams
+from dgsea_bench.core.threads import in_threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +61,23 @@ class Hard(Backend):
         """The same as `extremum` of `running_sum`, on a CPU from the hits alone."""
         if ranking.scores.device.type != "cpu":
             return super().enrichment_score(ranking, gene_sets)
-        result = signed_maxima(
-            gene_weights(ranking.scores, ranking.params.exponent).numpy(),
-            ranking.ranks.long().numpy() - 1,
-            gene_sets.offsets.numpy(),
-            gene_sets.indices.numpy(),
-        )
+        unchanged = torch.arange(ranking.scores.shape[1], dtype=torch.int32)[None]
+        return self.null_scores(ranking, gene_sets, unchanged)[:, :, 0]
+
+    def null_scores(
+        self, ranking: Ranking, gene_sets: GeneSets, permutations: Integer[Tensor, "permutations entries"]
+    ) -> Float[Tensor, "profiles sets permutations"]:
+        """The scores of permuted sets, on a CPU from their hits alone, over as many threads as torch uses."""
+        if ranking.scores.device.type != "cpu":
+            return super().null_scores(ranking, gene_sets, permutations)
+        weights = gene_weights(ranking.scores, ranking.params.exponent).numpy()
+        places = ranking.ranks.int().numpy() - 1
+        drawn = permutations.int().numpy()
+        offsets, indices = gene_sets.offsets.numpy(), gene_sets.indices.numpy()
+        result = np.empty((len(weights), len(gene_sets), len(drawn)))
+
+        def work(start: int, stop: int) -> None:
+            signed_maxima(weights, places, offsets, indices, drawn[start:stop], result[:, :, start:stop])
+
+        in_threads(work, len(drawn))
         return torch.from_numpy(result).to(ranking.scores.dtype)
