@@ -22,6 +22,8 @@ class EnrichmentResult:
         nes: (B, P) normalised enrichment score; NaN where the null distribution gives none.
         p_value: (B, P) nominal, 0 .. 1. fdr: (B, P) over the sets of a profile, 0 .. 1.
         reason: (B, P) text: why a value is NaN, empty where none is.
+        as_extreme, of_sign: (B, P) null scores at least as extreme, and of the sign of the score, behind the p-values;
+            NaN from programs that do not tell.
         gene_sets: the P sets.
         ranks: (B, G) positions in the descending order of scores, 1 = top, ties in the order of the genes.
         peaks: (B, P) position at which the running sum is farthest from zero on the side of the score.
@@ -33,6 +35,8 @@ class EnrichmentResult:
     p_value: Float[Tensor, "profiles sets"]
     fdr: Float[Tensor, "profiles sets"]
     reason: np.ndarray
+    as_extreme: Float[Tensor, "profiles sets"]
+    of_sign: Float[Tensor, "profiles sets"]
     gene_sets: GeneSets
     ranks: Float64[Tensor, "profiles genes"]
     peaks: Int64[Tensor, "profiles sets"]

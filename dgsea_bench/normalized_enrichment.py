@@ -7,7 +7,7 @@ scores is said in `significance`.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
@@ -78,6 +78,8 @@ def normalized_enrichment_score(
         p_value=found.p_value.masked_fill(alike[:, None], math.nan),
         fdr=found.fdr.masked_fill(alike[:, None], math.nan),
         reason=found.reason,
+        as_extreme=found.as_extreme,
+        of_sign=found.of_sign,
         gene_sets=sets,
         ranks=hard.ranks,
         peaks=_peaks(method, ranking, sets, es),
@@ -162,8 +164,7 @@ def _by_block(
         profiles = slice(start, start + profiles_at_once)
         chosen = [(method, ranking.select(profiles)) for method, ranking in sources]
         parts.append(_of_profiles(chosen, gene_sets, es[profiles], spans, null, done))
-    tensors = {name: torch.cat([getattr(part, name) for part in parts]) for name in ("nes", "p_value", "fdr", "scales")}
-    return Significance(reason=np.concatenate([part.reason for part in parts]), **tensors)
+    return _joined(parts, 0)
 
 
 def _of_profiles(
@@ -191,14 +192,17 @@ def _of_profiles(
     if len(spans) == 1:
         return judge(spans[0], null)
     parts = [judge(span, replace(null, fdr="benjamini-hochberg")) for span in spans]
-    nes, p_value, scales = (
-        torch.cat([getattr(part, name) for part in parts], 1) for name in ("nes", "p_value", "scales")
-    )
+    found = _joined(parts, 1)
     if null.fdr == "gsea":
-        fdr = pooled_ratio(nes, (null_nes(null_scores(span)[0], scales[:, span], null) for span in spans))
-    else:
-        fdr = benjamini_hochberg(p_value)
-    return Significance(nes, p_value, fdr, np.concatenate([part.reason for part in parts], axis=1), scales)
+        pooled = (null_nes(null_scores(span)[0], found.scales[:, span], null) for span in spans)
+        return replace(found, fdr=pooled_ratio(found.nes, pooled))
+    return replace(found, fdr=benjamini_hochberg(found.p_value))
+
+
+def _joined(parts: Sequence[Significance], dimension: int) -> Significance:
+    tensors = [item.name for item in fields(Significance) if item.name != "reason"]
+    joined = {name: torch.cat([getattr(part, name) for part in parts], dimension) for name in tensors}
+    return Significance(reason=np.concatenate([part.reason for part in parts], axis=dimension), **joined)
 
 
 def _peaks(method: Backend, ranking: Ranking, gene_sets: GeneSets, es: Tensor) -> Tensor:

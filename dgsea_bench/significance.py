@@ -20,7 +20,7 @@ from scipy import stats
 from torch import Tensor
 
 from dgsea_bench.core.errors import InputError
-from dgsea_bench.core.params import FEWEST_PERMUTATIONS, NullParams
+from dgsea_bench.core.params import FEWEST_PERMUTATIONS, NullParams, PValue
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,7 @@ class Significance:
         nes: NaN where it cannot be told. p_value, fdr: 0 .. 1, or NaN.
         reason: why a value is NaN, as text; empty where none is.
         scales: (B, P, 2) the denominators for positive and for negative scores.
+        as_extreme, of_sign: the counts n and N behind the p-values.
     """
 
     nes: Float[Tensor, "profiles sets"]
@@ -38,6 +39,8 @@ class Significance:
     fdr: Float[Tensor, "profiles sets"]
     reason: np.ndarray
     scales: Float[Tensor, "profiles sets 2"]
+    as_extreme: Float[Tensor, "profiles sets"]
+    of_sign: Float[Tensor, "profiles sets"]
 
 
 def significance(
@@ -68,12 +71,15 @@ def significance(
         _check_scores(es, classical_null_es, "classical_null_es")
         # m·κ with κ = classical m / m; where m is not known there is no κ.
         scales = mean_magnitudes(classical_null_es, params).masked_fill(scales.isnan(), math.nan)
-    nes, p_value = normalise(es, scales), p_values(es, null_es, params)
+    nes = normalise(es, scales)
+    as_extreme, of_sign = count_null(es, null_es, params)
+    counted = null_es[..., params.for_p_values(null_es.shape[-1])].shape[-1]
+    p_value = p_values(as_extreme, of_sign, counted, params.p_value)
     if params.fdr == "gsea":
         fdr = pooled_ratio(nes, [null_nes(null_es, scales, params)])
     else:
         fdr = benjamini_hochberg(p_value)
-    return Significance(nes, p_value, fdr, _reasons(es, nes, p_value), scales)
+    return Significance(nes, p_value, fdr, _reasons(es, nes, p_value), scales, as_extreme, of_sign)
 
 
 def _check_scores(es: Tensor, null_es: Tensor, name: str) -> None:
@@ -144,21 +150,40 @@ def normalise(
     return es / scale.masked_fill(scale == 0, math.nan)
 
 
-def p_values(
+def count_null(
     es: Float[Tensor, "profiles sets"], null_es: Float[Tensor, "profiles sets permutations"], params: NullParams
-) -> Float[Tensor, "profiles sets"]:
-    """(B, P) nominal p-values as `NullParams.p_value` defines them; NaN where no null score has the sign of ES."""
+) -> tuple[Float[Tensor, "profiles sets"], Float[Tensor, "profiles sets"]]:
+    """(n, N): null scores that are at least as extreme, and those that have the sign of the score, each (B, P).
+
+    They are counted among the permutations that serve the p-values.
+    """
     es, values = es.detach(), null_es.detach()[..., params.for_p_values(null_es.shape[-1])]
     same_sign = (values >= 0) == (es >= 0)[..., None]
     # Equal scores may differ by rounding, according to what they were computed beside.
     rounding = 1e-12 if es.dtype == torch.float64 else 1e-6
     extreme = same_sign & (values.abs() >= es.abs()[..., None] - rounding)
-    n, of_sign = extreme.sum(-1).to(es.dtype), same_sign.sum(-1).to(es.dtype)
-    if params.p_value == "gsea":
-        return n / of_sign  # 0 / 0 is NaN
-    everything = torch.full_like(of_sign, values.shape[-1])
-    among = everything if params.p_value == "released" else of_sign
-    return ((1 + n) / (1 + among)).masked_fill(of_sign == 0, math.nan)
+    return extreme.sum(-1).to(es.dtype), same_sign.sum(-1).to(es.dtype)
+
+
+def p_values(
+    as_extreme: Float[Tensor, "profiles sets"],
+    of_sign: Float[Tensor, "profiles sets"],
+    permutations: int,
+    definition: PValue = "fgsea",
+) -> Float[Tensor, "profiles sets"]:
+    """(B, P) nominal p-values from the counts n and N of `count_null`, by a definition of `NullParams.p_value`.
+
+    NaN where no null score has the sign of the score. `permutations` is the number of those that were counted among.
+    """
+    if definition == "gsea":
+        return as_extreme / of_sign  # 0 / 0 is NaN
+    among = torch.full_like(of_sign, permutations) if definition == "released" else of_sign
+    return ((1 + as_extreme) / (1 + among)).masked_fill(of_sign == 0, math.nan)
+
+
+def permutations_for_p_values(params: NullParams) -> int:
+    """How many of the permutations serve the p-values."""
+    return len(range(params.permutations)[params.for_p_values(params.permutations)])
 
 
 def smallest_p_value(params: NullParams) -> float:
@@ -166,7 +191,7 @@ def smallest_p_value(params: NullParams) -> float:
 
     ``"gsea"`` gives 0 where no null score is as extreme; what that can tell is that p is below 1 / N.
     """
-    values = len(range(params.permutations)[params.for_p_values(params.permutations)])
+    values = permutations_for_p_values(params)
     among = values if params.p_value == "released" else values // 2
     return 1 / among if params.p_value == "gsea" else 1 / (1 + among)
 
