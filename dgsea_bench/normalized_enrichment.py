@@ -83,7 +83,7 @@ def normalized_enrichment_score(
         gene_sets=sets,
         ranks=hard.ranks,
         peaks=_peaks(method, ranking, sets, es),
-        procedure=f"{method.name}: ranked once, {null.permutations:,} permutations as gene sets, seed {null.seed}",
+        procedure=f"ranked once, {null.permutations:,} permutations as gene sets",
     )
 
 

@@ -35,16 +35,16 @@ def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, A
     problem = case.source.load()
     scores = problem.scores.to(case.device, getattr(torch, case.dtype))
     gene_sets = problem.gene_sets.to(case.device)
-    _warm_up(backend, case)
+    warm_up(backend, case)
 
     metrics, value, ranking = _accuracy_and_memory(backend, case, scores, gene_sets, reference)
-    _write(details / "sets.parquet", _per_set(problem, value, reference))
-    _write(
+    write_table(details / "sets.parquet", _per_set(problem, value, reference))
+    write_table(
         details / "curves.parquet",
         _curve(backend, ranking, gene_sets, value if reference.classical is None else reference.classical),
     )
     timings = _timings(backend, case, scores, gene_sets)
-    _write(details / "timings.parquet", timings)
+    write_table(details / "timings.parquet", timings)
     for phase, seconds in timings.groupby("phase")["seconds"]:
         first, median, third = np.quantile(seconds, [0.25, 0.5, 0.75])
         metrics |= {f"{phase}_seconds": median, f"{phase}_seconds_q1": first, f"{phase}_seconds_q3": third}
@@ -52,7 +52,7 @@ def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, A
     return {
         "status": "done",
         "metrics": {key: float(number) for key, number in metrics.items()},
-        "problem": _facts(problem) | {"threads_used": torch.get_num_threads()},
+        "problem": facts(problem) | {"threads_used": torch.get_num_threads()},
         "without_truth": without_truth,
     }
 
@@ -120,14 +120,14 @@ def _timings(backend: Backend, case: Case, scores: torch.Tensor, gene_sets: Gene
         end = clock()
         return {"step": end - start, "backward": end - between}
 
-    rows = _repeat(forward, case.measure)
+    rows = repeat(forward, case.measure)
     if backend.differentiable:
         weights = upstream(scores.new_empty(len(scores), len(gene_sets)))
-        rows += _repeat(step, case.measure)
+        rows += repeat(step, case.measure)
     return pd.DataFrame(rows, columns=["repeat", "phase", "seconds"])
 
 
-def _repeat(call: Callable[[], dict[str, float]], settings: MeasureSettings) -> list[tuple[int, str, float]]:
+def repeat(call: Callable[[], dict[str, float]], settings: MeasureSettings) -> list[tuple[int, str, float]]:
     """One warm-up that is not kept, then at least `repeats` calls and `min_seconds` in all."""
     call()
     gc.collect()
@@ -141,7 +141,7 @@ def _repeat(call: Callable[[], dict[str, float]], settings: MeasureSettings) -> 
     return rows
 
 
-def _warm_up(backend: Backend, case: Case) -> None:
+def warm_up(backend: Backend, case: Case) -> None:
     """Compile, load libraries and start threads on a tiny problem, so that none of it counts as time or memory."""
     tiny = SyntheticSource(genes=100, sets=10, set_size=5, profiles=2).load()
     scores, gene_sets = tiny.scores.to(case.device, getattr(torch, case.dtype)), tiny.gene_sets.to(case.device)
@@ -180,7 +180,7 @@ def _curve(backend: Backend, ranking: Ranking, gene_sets: GeneSets, scores: np.n
     return pd.DataFrame({"gene_set": gene_sets.names[chosen], "profile": 0, **columns})
 
 
-def _facts(problem: Problem) -> dict[str, Any]:
+def facts(problem: Problem) -> dict[str, Any]:
     """What was measured on: sizes, ties, and sets that were left out."""
     profiles, genes = problem.scores.shape
     sizes = problem.gene_sets.sizes
@@ -195,7 +195,8 @@ def _facts(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, frame: pd.DataFrame) -> None:
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Write a parquet file, renamed into place when complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     frame.to_parquet(partial, index=False)

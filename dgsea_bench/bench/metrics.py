@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -32,13 +33,34 @@ METRICS: Mapping[str, Metric] = {
     "positions_kept": Metric("share of positions at which the running sum is taken", "", "lower", 1.0),
     "es_spearman": Metric("Spearman correlation with classical ES across sets", "", "higher", -1.0),
     "es_sign_agreement": Metric("share of sets with the sign of classical ES", "", "higher", 0.0),
+    "nes_spearman": Metric("Spearman correlation of dNES with NES across sets", "", "higher", -1.0),
+    "nes_spearman_lowest": Metric("the same on the profile where it is lowest", "", "higher", -1.0),
+    "nes_slope": Metric("slope of dNES on NES, 1 = on the same scale", "", "higher"),
+    "top_ten_overlap": Metric(
+        "share of the ten sets with the largest NES that have the largest dNES", "", "higher", 0.0
+    ),
+    "nes_missing": Metric("share of scores without an NES", "", "lower", 1.0),
+    "nes_error_mean": Metric("mean relative error of dNES against that of exact", "", "lower"),
+    "p_below": Metric("share of p-values below 0.05 where nothing is enriched", "", "lower", 1.0),
+    "p_below_released": Metric("the same by the definition of the paper's release", "", "lower", 1.0),
+    "p_attainable": Metric("share of p-values below 0.05 that so many permutations can give", "", "higher", 0.0),
+    "p_distance": Metric("largest distance of the p-values' distribution from uniform", "", "lower", 1.0),
+    "gradient_share": Metric("share of genes whose gradient is at least 1 % of the largest", "", "higher", 0.0),
+    "gradient_norm": Metric("norm of the gradient of a profile", "", "higher", 0.0),
+    "gradient_repeatability": Metric("cosine of the gradients at two draws of the noise", "", "higher", -1.0),
+    "null_seconds": Metric("time of a profile's NES, null distribution included", "s", "lower"),
+    "null_peak_mib": Metric("peak memory of a profile's NES", "MiB", "lower"),
     "forward_seconds": Metric("time of the forward pass", "s", "lower"),
     "backward_seconds": Metric("time of the backward pass", "s", "lower"),
     "step_seconds": Metric("time of forward and backward pass", "s", "lower"),
     "forward_peak_mib": Metric("peak memory of the forward pass", "MiB", "lower"),
     "step_peak_mib": Metric("peak memory of forward and backward pass", "MiB", "lower"),
 }
-"""Times are medians; ``<name>_q1`` and ``<name>_q3`` beside them are quartiles."""
+"""Times are medians of calls, correlations and overlaps of profiles; ``<name>_q1`` and ``<name>_q3`` beside them are
+quartiles. ``p_below_low`` and ``p_below_high`` are the 95 % interval, with profiles as the units that were drawn."""
+
+LEVEL = 0.05
+"""The level at which p-values are counted."""
 
 
 def value_metrics(value: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -74,6 +96,69 @@ def agreement_metrics(value: np.ndarray, classical: np.ndarray) -> dict[str, flo
         each = [stats.spearmanr(a, b).statistic for a, b in zip(value, classical) if np.ptp(a) > 0 and np.ptp(b) > 0]
         if each:
             result["es_spearman"] = float(np.median(each))
+    return result
+
+
+def profile_agreement(nes: np.ndarray, classical: np.ndarray) -> dict[str, float]:
+    """Agreement of one profile's dNES with NES, (P,) each; pairs without both are left out.
+
+    ``spearman``, ``slope`` (of dNES on NES, least squares) and ``top_ten`` (share of the ten largest abs(NES) that are
+    among the ten largest abs(dNES)); nothing with fewer than ten pairs.
+    """
+    known = np.isfinite(nes) & np.isfinite(classical)
+    nes, classical = nes[known], classical[known]
+    if len(nes) < MIN_SETS_FOR_RANK_CORRELATION or np.ptp(nes) == 0 or np.ptp(classical) == 0:
+        return {}
+    top, classical_top = (set(np.argsort(-np.abs(values), kind="stable")[:10].tolist()) for values in (nes, classical))
+    return {
+        "spearman": float(stats.spearmanr(nes, classical).statistic),
+        "slope": float(np.polyfit(classical, nes, 1)[0]),
+        "top_ten": len(top & classical_top) / 10,
+    }
+
+
+def share_below(p_values: np.ndarray, level: float = LEVEL) -> dict[str, float]:
+    """Share of p-values (B, P) below a level, with its 95 % interval: ``share``, ``low``, ``high``.
+
+    The sets of a profile share its scores and permutations, so profiles are the units: the interval is Student's, of
+    the mean of their shares. It is missing where there are fewer than two profiles.
+    """
+    known = np.isfinite(p_values)
+    each = [float((row[here] < level).mean()) for row, here in zip(p_values, known) if here.any()]
+    if not each:
+        return {}
+    result = {"share": float(np.mean(each))}
+    if len(each) > 1:
+        margin = stats.t.ppf(0.975, len(each) - 1) * np.std(each, ddof=1) / np.sqrt(len(each))
+        result |= {"low": max(0.0, result["share"] - margin), "high": min(1.0, result["share"] + margin)}
+    return result
+
+
+def attainable_share(of_sign: np.ndarray, level: float = LEVEL) -> float:
+    """The expected share of p = (1 + n) / (1 + N) below the level where n is uniform on 0 .. N, mean over N (B, P).
+
+    A little below the level, since only whole steps of 1 / (1 + N) can be had.
+    """
+    below = np.ceil(level * (1 + of_sign)) - 1
+    return float(np.mean(below / (1 + of_sign)))
+
+
+def gradient_health(gradients: np.ndarray) -> dict[str, float]:
+    """What gradients (B, G) of one loss at B draws of the noise say of training with it, medians over profiles.
+
+    ``share`` of genes whose gradient is at least 1 % of the profile's largest, ``norm``, and ``repeatability``: the
+    cosine of the gradients of neighbouring profiles, which have the same gene sets and fresh noise.
+    """
+    largest = np.abs(gradients).max(axis=1, keepdims=True)
+    norms = np.linalg.norm(gradients, axis=1)
+    result = {
+        "share": float(np.median((np.abs(gradients) >= 0.01 * largest).mean(axis=1) * (largest[:, 0] > 0))),
+        "norm": float(np.median(norms)),
+    }
+    pairs = [(a, b) for a, b in pairwise(np.arange(len(gradients))) if norms[a] > 0 and norms[b] > 0]
+    if pairs:
+        cosines = [gradients[a] @ gradients[b] / (norms[a] * norms[b]) for a, b in pairs]
+        result["repeatability"] = float(np.median(cosines))
     return result
 
 

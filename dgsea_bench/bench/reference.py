@@ -1,6 +1,6 @@
 """References: the true scores and gradient of a problem, computed once and shared by the cases that need them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ import torch
 from dgsea_bench.backends import Backend, Exact, Hard, Ranking
 from dgsea_bench.bench.scenario import Case
 from dgsea_bench.core.gene_sets import GeneSets
-from dgsea_bench.core.params import EnrichmentParams
+from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.problem import Problem
+from dgsea_bench.normalized_enrichment import normalized_enrichment_score
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,15 @@ class Reference:
         value, gradient: (B, P) dES and (B, G) gradient of Σ u·dES, by `exact` in float64; None where the problem is
             larger than its scenario allows.
         classical: (B, P) ES from the classical running sum written out; None if nothing could be computed.
+        nes, classical_nes: (B, P) dNES by `exact` and NES by `hard`, each profile with permutations of its own; of the
+            task ``"significance"`` alone.
     """
 
     value: np.ndarray | None = None
     gradient: np.ndarray | None = None
     classical: np.ndarray | None = None
+    nes: np.ndarray | None = None
+    classical_nes: np.ndarray | None = None
 
     def save(self, path: Path) -> None:
         """Write an .npz without pickles, renamed into place when complete."""
@@ -40,7 +45,7 @@ class Reference:
     def load(cls, path: Path) -> "Reference":
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as arrays:
-            return cls(arrays.get("value"), arrays.get("gradient"), arrays.get("classical"))
+            return cls(**{item.name: arrays.get(item.name) for item in fields(cls)})
 
 
 def compute_reference(case: Case) -> Reference:
@@ -50,10 +55,39 @@ def compute_reference(case: Case) -> Reference:
     hard = Hard()
     # The derived path, running sum and extremum, not the shortcut over hits that is being measured.
     classical = Backend.enrichment_score(hard, hard.rank(scores, case.params), problem.gene_sets).numpy()
+    if case.null is not None:
+        return _significance(case, case.null, problem, scores, classical)
     if too_large(case, problem):
         return Reference(None, None, classical)
     value, gradient, _ = value_and_gradient(Exact(), scores, problem.gene_sets, case.params)
     return Reference(value, gradient, classical)
+
+
+def _significance(
+    case: Case, null: NullParams, problem: Problem, scores: torch.Tensor, classical: np.ndarray
+) -> Reference:
+    """NES of each profile with its own permutations: by `hard`, and by `exact` where a case needs that."""
+
+    def nes(backend: Backend) -> np.ndarray:
+        rows = [
+            normalized_enrichment_score(
+                scores[profile, None],
+                problem.gene_sets,
+                params=case.params,
+                null=null_of_profile(null, profile),
+                backend=backend,
+            ).nes
+            for profile in range(len(scores))
+        ]
+        return torch.cat(rows).numpy()
+
+    soft = case.needs_soft_truth and not too_large(case, problem)
+    return Reference(classical=classical, nes=nes(Exact()) if soft else None, classical_nes=nes(Hard()))
+
+
+def null_of_profile(null: NullParams, profile: int) -> NullParams:
+    """The same with permutations of its own for each profile, so that profiles are independent draws."""
+    return replace(null, seed=null.seed * 2**20 + profile)
 
 
 def too_large(case: Case, problem: Problem) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, case_backend
+from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, contestant
 from dgsea_bench.core.errors import InputError
 
 SCHEMA_VERSION = 1
@@ -22,6 +22,7 @@ class Row(BaseModel):
     Attributes:
         case: the case as JSON. inputs: sha256 of each file that it reads.
         label: backend with knobs. cost, target: what its backend declares.
+        procedure: how a null distribution came about.
         problem: facts of what was measured on. without_truth: why there are no errors, where there are none.
         status, reason: ``done``; ``skipped`` or ``failed`` with the reason.
         metrics: numbers named in `dgsea_bench.bench.metrics.METRICS`.
@@ -37,6 +38,7 @@ class Row(BaseModel):
     label: str
     cost: str
     target: str
+    procedure: str | None = None
     case: dict[str, Any]
     inputs: dict[str, str] = {}
     problem: dict[str, Any] = {}
@@ -49,7 +51,7 @@ class Row(BaseModel):
     @classmethod
     def of_case(cls, case: Case, outcome: dict[str, Any], scenario: str, environment_id: str) -> "Row":
         """The row of a case from what its measurement returned."""
-        method = case_backend(case)
+        method = contestant(case)
         return cls(
             case_id=case.case_id,
             scenario=scenario,

@@ -11,17 +11,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from dgsea_bench.backends import Backend, get_backend
+from dgsea_bench.backends import Backend, Exact, get_backend
+from dgsea_bench.bench.witnesses import WITNESSES, Witness
 from dgsea_bench.core.errors import InputError, did_you_mean
-from dgsea_bench.core.params import EnrichmentParams
+from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.sources import RankingSource, Source, SyntheticSource
 
 MEASUREMENT_VERSION = 1
 """Raised when what is measured, or how, changes, so that older rows and truths are not taken for newer ones."""
 
 Knob = bool | int | float | str
+Task = Literal["enrichment", "significance"]
+"""``"enrichment"``: scores and their gradient. ``"significance"``: NES and p-values, profile by profile."""
 BUILT_IN = next(
     folder
     for folder in (Path(__file__).parents[1] / "scenarios", Path(__file__).parents[2] / "scenarios")
@@ -52,10 +55,13 @@ class MeasureSettings(_Model):
 class Case(_Model):
     """One point of a scenario: a problem, parameters, a backend with its knobs, and where it runs. It is JSON."""
 
-    task: Literal["enrichment"] = "enrichment"
+    task: Task = "enrichment"
     source: Source
     params: EnrichmentParams
+    null: NullParams | None = None
+    """Of the task ``"significance"``, and of that one alone."""
     backend: str
+    """Name of a backend, or of a witness."""
     options: dict[str, Knob] = {}
     dtype: Literal["float32", "float64"] = "float64"
     device: str = "cpu"
@@ -82,15 +88,27 @@ class Case(_Model):
     @cached_property
     def case_id(self) -> str:
         """The first 16 hex digits of the sha256 of the case in canonical form with the hashes of its inputs."""
-        content = self.model_dump(mode="json", exclude={"measure", "skip"})
-        return _digest({**content, "options": asdict(case_backend(self))}, self.source)
+        content = self.model_dump(mode="json", exclude={"measure", "skip", *([] if self.null else ["null"])})
+        return _digest({**content, "options": asdict(contestant(self))}, self.source)
 
     @cached_property
     def reference_id(self) -> str:
-        """The same of all that the truth depends on: problem, parameters, dtype of the scores, largest size."""
+        """The same of all that the truth depends on: problem, parameters, dtype of the scores, largest size.
+
+        The classical NES, which is all that some cases of significance need, does not depend on temperatures.
+        """
         content = self.model_dump(mode="json", include={"source", "params", "dtype"})
-        version = {"limit": self.measure.reference_max_genes, "version": MEASUREMENT_VERSION}
-        return _digest({**content, **version}, self.source)
+        content |= {"limit": self.measure.reference_max_genes, "version": MEASUREMENT_VERSION}
+        if self.null:
+            content |= {"null": self.model_dump(mode="json")["null"], "soft": self.needs_soft_truth}
+            if not self.needs_soft_truth:
+                content["params"] = {"exponent": self.params.exponent}
+        return _digest(content, self.source)
+
+    @property
+    def needs_soft_truth(self) -> bool:
+        """Whether dNES are compared with those of `exact`, which cost as much as a case: for other soft backends."""
+        return contestant(self).target == "dgsea" and self.backend != Exact.name
 
 
 def _digest(content: dict[str, Any], source: SyntheticSource | RankingSource) -> str:
@@ -139,6 +157,9 @@ class BackendEntry(_Model):
 
 
 PARAMETERS = [item.name for item in fields(EnrichmentParams)]
+NULL_AXES = {"null_seed" if item.name == "seed" else item.name: item.name for item in fields(NullParams)}
+"""Axis -> field; ``seed`` is that of the problem. Nothing is measured of a gradient through the denominators."""
+del NULL_AXES["gradient"]
 PLACES = ["dtype", "device", "threads"]
 SOURCES: dict[str, type[SyntheticSource] | type[RankingSource]] = {
     "synthetic": SyntheticSource,
@@ -151,25 +172,42 @@ class Scenario(_Model):
     """What a scenario file says.
 
     Attributes:
+        task: what is measured. witnesses: outside programs to measure beside the backends.
         axes: values shared by all grids; a list is an axis.
         grids: each names its source and crosses its axes, which come before the shared ones, with the backends.
     """
 
     name: str = Field(pattern=r"^\w[\w.-]*$")
     summary: str
+    task: Task = "enrichment"
     axes: dict[str, Any] = {}
     grids: list[dict[str, Any]] = Field(min_length=1)
     backends: list[BackendEntry] = Field(min_length=1)
+    witnesses: list[str] = []
     measure: MeasureSettings = MeasureSettings()
 
+    @model_validator(mode="after")
+    def _witnesses_are_known(self) -> "Scenario":
+        for name in self.witnesses:
+            if name not in WITNESSES:
+                known = ", ".join(WITNESSES)
+                raise ValueError(f"unknown witness {name!r}; known: {known}{did_you_mean(name, WITNESSES)}")
+        if self.witnesses and self.task != "significance":
+            raise ValueError('witnesses are measured in scenarios with task = "significance" only')
+        return self
+
     def with_backends(self, names: list[str]) -> "Scenario":
-        """The same with these backends only; one that the scenario does not list comes with its defaults."""
+        """The same with these backends and witnesses only; one that the scenario does not list has its defaults."""
         chosen = []
         for name in names:
+            if name in self.witnesses:
+                continue
             get_backend(name)
             entries = [entry for entry in self.backends if entry.name == name]
             chosen += entries or [BackendEntry(name=name)]
-        return self.model_copy(update={"backends": chosen})
+        return self.model_copy(
+            update={"backends": chosen, "witnesses": [name for name in self.witnesses if name in names]}
+        )
 
     def with_ranking(self, ranking: str, gene_sets: str, **settings: Any) -> "Scenario":
         """The same measured on a ranking and gene sets of the user's; `settings` are fields of `RankingSource`."""
@@ -199,34 +237,34 @@ class Scenario(_Model):
                 f"{where}: source is {kind!r}; known: {', '.join(SOURCES)}{did_you_mean(str(kind), SOURCES)}"
             )
         axes = {**self.axes, **{key: value for key, value in grid.items() if key != "source"}}
+        known = [*AXES[kind], *(NULL_AXES if self.task == "significance" else ())]
         for axis in axes:
-            if axis not in AXES[kind]:
-                raise InputError(f"{where}: unknown key {axis!r} for source {kind!r}{did_you_mean(axis, AXES[kind])}")
+            if axis not in known:
+                why = ' in a scenario with task = "enrichment"' if axis in NULL_AXES else f" for source {kind!r}"
+                raise InputError(f"{where}: unknown key {axis!r}{why}{did_you_mean(axis, known)}")
         values = [_values(axis, value, where) for axis, value in axes.items()]
         for point in itertools.product(*values):
             chosen = dict(zip(axes, point))
-            yield from self._with_each_backend(chosen, kind, where)
+            yield from self._with_each_contestant(chosen, kind, where)
 
-    def _with_each_backend(self, chosen: dict[str, Any], kind: str, where: str) -> Iterator[Case]:
+    def _with_each_contestant(self, chosen: dict[str, Any], kind: str, where: str) -> Iterator[Case]:
         source = {"kind": kind, **{key: chosen[key] for key in SOURCES[kind].model_fields if key in chosen}}
         places = {key: chosen[key] for key in PLACES if key in chosen}
         params = {key: chosen[key] for key in PARAMETERS if key in chosen}
+        null = {field: chosen[axis] for axis, field in NULL_AXES.items() if axis in chosen}
+        point = {"task": self.task, "source": source, "params": params, "measure": self.measure, **places}
+        if self.task == "significance":
+            point["null"] = null
         for entry in self.backends:
             for name, options in entry.variants():
                 with _plain_errors(where):
-                    case = Case.model_validate(
-                        {
-                            "source": source,
-                            "params": params,
-                            "backend": name,
-                            "options": options,
-                            "measure": self.measure,
-                            **places,
-                        }
-                    )
+                    case = Case.model_validate({**point, "backend": name, "options": options})
                 over = entry.max_genes is not None and case.source.count_genes() > entry.max_genes
                 skip = f"the scenario limits {entry.name} to {entry.max_genes:,} genes" if over else None
                 yield case.model_copy(update={"skip": skip})
+        for name in self.witnesses:
+            with _plain_errors(where):
+                yield Case.model_validate({**point, "backend": name})
 
 
 class _plain_errors:  # noqa: N801 (a context manager reads as a verb)
@@ -293,6 +331,17 @@ def _find(name_or_path: str | Path) -> Path:
     return known[str(name_or_path)]
 
 
+def contestant(case: Case) -> Backend | Witness:
+    """What a case measures: a backend with its knobs, or an outside program."""
+    if case.backend in WITNESSES:
+        return WITNESSES[case.backend]
+    return get_backend(case.backend, **case.options)
+
+
 def case_backend(case: Case) -> Backend:
-    """The backend of a case with its knobs."""
+    """The backend of a case with its knobs.
+
+    Raises:
+        InputError: the case is of an outside program.
+    """
     return get_backend(case.backend, **case.options)

@@ -10,7 +10,7 @@ import pandas as pd
 from dgsea_bench.bench.engines import run_case, run_reference
 from dgsea_bench.bench.environment import describe_environment
 from dgsea_bench.bench.results import Row, RunDirectory, as_frame
-from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, Scenario, case_backend, read_scenario
+from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, Scenario, contestant, read_scenario
 from dgsea_bench.data.sources import RankingSource
 
 
@@ -140,7 +140,7 @@ def run_sweep(
 
 def _never_runs(case: Case) -> bool:
     """Whether the case will be skipped, so that it needs no truth."""
-    return case.skip is not None or case_backend(case).unavailable(case.device) is not None
+    return case.skip is not None or contestant(case).unavailable(case.device) is not None
 
 
 def _is_finished(row: Row) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from dgsea_bench.bench.measure import measure_case
+from dgsea_bench.bench.measure_significance import measure_significance
 from dgsea_bench.bench.reference import Reference, compute_reference
 from dgsea_bench.bench.scenario import Case
 
@@ -22,7 +23,8 @@ def main(request_file: str, result_file: str) -> None:
         result = {"status": "done"}
     else:
         known = Reference.load(reference) if reference.is_file() else Reference()
-        result = measure_case(case, known, Path(request["details"]))
+        measure = measure_significance if case.task == "significance" else measure_case
+        result = measure(case, known, Path(request["details"]))
     partial = Path(result_file + ".partial")
     partial.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
     partial.replace(result_file)

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from dgsea_bench.report import wording
+from dgsea_bench.report.canvas import Look, Point, Series
 from dgsea_bench.report.content import Figure
-from dgsea_bench.report.figures import Look, Point, Series, curves
+from dgsea_bench.report.figures import curves
 from dgsea_bench.report.plots import describe, look_of
 from dgsea_bench.report.rows import Problem, Result, Run
 

@@ -1,71 +1,36 @@
 """Drawing: series of points -> an inline SVG string. No rows here; every text that comes in is drawn as it is."""
 
-import io
 import math
 import re
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import matplotlib
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from dgsea_bench.report.canvas import FAINT, FONT, HEIGHT, Form, Look, Series, as_svg, axes_in, canvas, legend, title
 from dgsea_bench.report.wording import shortened
 
-WIDTH, HEIGHT = 500, 320
-"""In units of the view box; a font of 12 units is then about 9 px on a telephone."""
-FONT = 12.5
-INK, FAINT = "#222222", "#6b6b6b"
 LABEL_ROOM = 188
 LINE_STEP = 15.5
 MOST_LABELS = 350
 """Height that labels at the ends of lines may take; more of them become a legend."""
-Form = Callable[[float], str]
 
 
-@dataclass(frozen=True)
-class Look:
-    """Colour, marker and dashes of a backend, the same in every figure."""
-
-    colour: str
-    marker: str
-    dashes: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Point:
-    """A value with the ends of its whisker, where it has one. `x` is a size, or a category's number."""
-
-    x: float
-    y: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True)
-class Series:
-    """The points of one backend; `notes` go below its label, a line each."""
-
-    label: str
-    look: Look
-    points: tuple[Point, ...]
-    notes: tuple[str, ...] = ()
+BASELINES = (Look("#777777", "X", (4.0, 2.5)), Look("#a8a29a", "P", (1.5, 1.5)))
 
 
 def looks(labels: Sequence[str], baselines: Sequence[str]) -> dict[str, Look]:
     """A look for each label from a palette safe for the colour-blind; baselines are grey and dashed."""
     palette = seaborn.color_palette("colorblind").as_hex()
     colours = [palette[index] for index in (0, 1, 2, 3, 4, 9, 5)]
-    found, number = {}, 0
+    found: dict[str, Look] = {}
+    number = 0
     for label in labels:
         if label in baselines:
-            found[label] = Look("#777777", "X", (4.0, 2.5))
+            grey = sum(name in baselines for name in found)
+            found[label] = BASELINES[grey % len(BASELINES)]
         else:
             turn = number // len(colours)
             dashes: tuple[float, ...] = ((), (6.0, 2.0), (2.0, 2.0))[turn % 3]
@@ -78,9 +43,9 @@ def trend(series: Sequence[Series], x_title: str, y_title: str, y_form: Form) ->
     """Cost or error against a size on logarithmic axes, each line labelled at its end."""
     labels = sum(_room(item) for item in series)
     direct = labels <= MOST_LABELS
-    with _canvas(max(HEIGHT, labels + 86) if direct else HEIGHT + 20 * len(series)) as figure:
+    with canvas(max(HEIGHT, labels + 86) if direct else HEIGHT + 20 * len(series)) as figure:
         bottom = 52 if direct else 52 + 20 * len(series)
-        axes = _axes(figure, left=74, right=LABEL_ROOM if direct else 20, top=34, bottom=bottom)
+        axes = axes_in(figure, left=74, right=LABEL_ROOM if direct else 20, top=34, bottom=bottom)
         for item in series:
             _draw_line(axes, item)
         points = [point for item in series for point in item.points]
@@ -88,12 +53,12 @@ def trend(series: Sequence[Series], x_title: str, y_title: str, y_form: Form) ->
         _size_axis(axes, sorted({point.x for point in points}))
         axes.set_xlabel(x_title)
         axes.set_ylabel("")
-        _title(figure, y_title, 12)
+        title(figure, y_title, 12)
         if direct:
             _label_ends(axes, series)
         else:
-            _legend(figure, series, columns=1, markers=True, lines=True)
-        return _svg(figure)
+            legend(figure, series, columns=1, markers=True, lines=True)
+        return as_svg(figure)
 
 
 def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_form: Form, *, log: bool) -> str:
@@ -107,9 +72,9 @@ def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_fo
     legend_height = 0 if alone else 22 * math.ceil(len(series) / columns)
     row_height = 30 if alone else max(34, 13 * len(series))
     height = 80 + row_height * len(names) + legend_height
-    with _canvas(height) as figure:
+    with canvas(height) as figure:
         left = 24 + 7.4 * max(len(name) for name in names)
-        axes = _axes(figure, left=left, right=26, top=30, bottom=42 + legend_height)
+        axes = axes_in(figure, left=left, right=26, top=30, bottom=42 + legend_height)
         for number, item in enumerate(series):
             shift = number if alone else (number - (len(series) - 1) / 2) * 0.66 / len(series)
             _draw_dots(axes, item, shift)
@@ -125,10 +90,10 @@ def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_fo
         else:
             axes.xaxis.set_major_formatter(lambda value, _: x_form(value))
             axes.margins(x=0.06)
-        _title(figure, x_title, 12)
+        title(figure, x_title, 12)
         if not alone:
-            _legend(figure, series, columns, markers=True, lines=False)
-        return _svg(figure)
+            legend(figure, series, columns, markers=True, lines=False)
+        return as_svg(figure)
 
 
 def curves(panels: Sequence[tuple[str, Sequence[Series]]], x_title: str, below: str) -> str:
@@ -138,10 +103,10 @@ def curves(panels: Sequence[tuple[str, Sequence[Series]]], x_title: str, below: 
     legend_height = 22 * math.ceil(len(shown) / columns)
     panel_height, gap = 150, 54
     height = 20 + (panel_height + gap) * len(panels) + legend_height
-    with _canvas(height) as figure:
-        for number, (title, series) in enumerate(panels):
+    with canvas(height) as figure:
+        for number, (name, series) in enumerate(panels):
             top = 28 + number * (panel_height + gap)
-            axes = _axes(figure, left=66, right=20, top=top, bottom=height - top - panel_height)
+            axes = axes_in(figure, left=66, right=20, top=top, bottom=height - top - panel_height)
             for item in series:
                 width = 4.0 if item.label == below else 1.5
                 (drawn,) = axes.plot([p.x for p in item.points], [p.y for p in item.points], color=item.look.colour)
@@ -153,57 +118,10 @@ def curves(panels: Sequence[tuple[str, Sequence[Series]]], x_title: str, below: 
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}".replace("-", "−"))
             axes.locator_params(nbins=5)
             axes.margins(x=0.01)
-            _title(figure, title, top - 16)
+            title(figure, name, top - 16)
         axes.set_xlabel(x_title)
-        _legend(figure, shown, columns, markers=False, lines=True)
-        return _svg(figure)
-
-
-@contextmanager
-def _canvas(height: float) -> Iterator[Figure]:
-    """An empty figure under our settings, which end with the block."""
-    settings = {
-        "svg.fonttype": "none",  # text stays text: small files, and it can be searched
-        "svg.hashsalt": "dgsea_bench",  # the same figure has the same ids, byte for byte
-        "text.parse_math": False,  # names that come from files may hold dollar signs
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],
-        "font.size": FONT,
-        "axes.titlesize": FONT,
-        "axes.labelsize": FONT,
-        "xtick.labelsize": FONT - 0.5,
-        "ytick.labelsize": FONT - 0.5,
-        "legend.fontsize": FONT - 0.5,
-        "axes.unicode_minus": True,
-        "axes.facecolor": "none",
-        "figure.facecolor": "none",
-        "text.color": INK,
-        "axes.labelcolor": FAINT,
-        "axes.titlecolor": FAINT,
-        "axes.edgecolor": "#9a9a9a",
-        "xtick.color": "#9a9a9a",
-        "ytick.color": "#9a9a9a",
-        "xtick.labelcolor": INK,
-        "ytick.labelcolor": INK,
-        "grid.color": "#e6e6e6",
-        "axes.grid": True,
-        "lines.scale_dashes": False,
-    }
-    style = {**seaborn.axes_style("whitegrid"), **settings}
-    with matplotlib.rc_context(style), warnings.catch_warnings():
-        # Letters that our measuring font lacks are drawn by the reader's font.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        yield Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
-
-
-def _axes(figure: Figure, left: float, right: float, top: float, bottom: float) -> Axes:
-    """Axes with margins in units of the view box."""
-    height = figure.get_figheight() * 72
-    box = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (top + bottom) / height)
-    axes = figure.add_axes(box)
-    seaborn.despine(ax=axes)
-    axes.set_axisbelow(True)
-    return axes
+        legend(figure, shown, columns, markers=False, lines=True)
+        return as_svg(figure)
 
 
 def _draw_line(axes: Axes, item: Series) -> None:
@@ -271,27 +189,6 @@ def spread(wanted: Sequence[float], rooms: Sequence[float], height: float) -> li
     return [placed[index] for index in range(len(wanted))]
 
 
-def _title(figure: Figure, text: str, top: float) -> None:
-    """What the vertical axis says, written level, from the left edge of the figure."""
-    figure.text(8 / WIDTH, 1 - top / (figure.get_figheight() * 72), text, color=FAINT, va="center")
-
-
-def _legend(figure: Figure, series: Sequence[Series], columns: int, *, markers: bool, lines: bool) -> None:
-    handles = []
-    for item in series:
-        text = item.label + (f" ({', '.join(item.notes)})" if item.notes else "")
-        (handle,) = Axes(figure, (0, 0, 1, 1)).plot(
-            [], [], color=item.look.colour, label=shortened(text, 66), markersize=7, linewidth=1.8 if lines else 0,
-            marker=item.look.marker if markers else "",
-        )  # fmt: skip
-        if item.look.dashes and lines:
-            handle.set_dashes(item.look.dashes)
-        handles.append(handle)
-    figure.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0.02, 0.0), ncols=columns, frameon=False, handlelength=2.4
-    )
-
-
 def _size_axis(axes: Axes, sizes: Sequence[float]) -> None:
     """Ticks at the sizes that were measured, those left out that would run into their neighbour."""
     axes.set_xscale("log")
@@ -330,25 +227,6 @@ def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
             return ticks or [math.sqrt(low * high)]
     whole = [10.0**power for power in powers if low <= 10.0**power <= high]
     return whole[:: math.ceil(len(whole) / most)]
-
-
-def _svg(figure: Figure) -> str:
-    """The figure as SVG for a page: no prolog, no metadata, sized by its view box."""
-    text = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<[^>]*>", lambda tag: _plain_tag(tag.group()), svg)
-    return re.sub(r"\s*\n\s*", "\n", svg)
-
-
-def _plain_tag(tag: str) -> str:
-    """Without namespaces, which HTML implies; the outermost tag keeps its view box and loses its fixed size."""
-    tag = re.sub(r' xmlns(:\w+)?="[^"]*"', "", tag).replace("xlink:href=", "href=")
-    if tag.startswith("<svg"):
-        tag = re.sub(r' (width|height|version)="[^"]*"', "", tag)
-    return tag
 
 
 def with_own_ids(svg: str, prefix: str) -> str:

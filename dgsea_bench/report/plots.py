@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from dgsea_bench.report import wording
+from dgsea_bench.report.canvas import Look, Point, Series
 from dgsea_bench.report.content import Figure
-from dgsea_bench.report.figures import Look, Point, Series, dots, looks, trend
+from dgsea_bench.report.figures import dots, looks, trend
 from dgsea_bench.report.quantities import (
     Groups,
     Quantity,
@@ -49,7 +50,7 @@ def dot_figure(run: Run, groups: Groups, quantity: Quantity) -> Figure:
         if points and not drawn:
             zeros.append(label)
         if drawn:
-            notes = ("forward only",) if quantity.baseline and results[0].target == "gsea" else ()
+            notes = ("forward only",) if quantity.forward_alone and results[0].target == "gsea" else ()
             series.append(Series(label, look_of(run)[label], drawn, notes))
     names = [name for name, _ in groups]
     if not series:
@@ -74,6 +75,25 @@ def describe(run: Run, problem: Problem) -> str:
     ]
     differing = problem.differing(run.varying)
     return ", ".join([f"{capital(problem.scores)} scores", *sizes, *([differing] if differing else [])])
+
+
+def unless_said(run: Run) -> str:
+    """The settings that go without saying in `named`."""
+    usual = ", ".join(f"{name} {value}" for name, value in run.usual.items())
+    return f" Where a name does not say otherwise: {usual}." if usual else ""
+
+
+def named(run: Run, problems: list[Problem]) -> list[tuple[str, Problem]]:
+    """Short names that tell the problems of this run apart; the most common settings go without saying."""
+    several = {axis: len({getattr(p, axis) for p in problems}) > 1 for axis in ("genes", "sets", "profiles")}
+    kinds = len({problem.scores for problem in problems}) > 1
+    named = []
+    for problem in problems:
+        sizes = [f"{wording.count(getattr(problem, axis))} {axis}" for axis, differs in several.items() if differs]
+        differing = problem.differing(run.varying, run.usual)
+        parts = [*([problem.scores] if kinds or not sizes else []), *sizes, differing]
+        named.append((", ".join(part for part in parts if part), problem))
+    return named
 
 
 def _series(line: Line, quantity: Quantity, look: Look) -> Series | None:
@@ -153,7 +173,7 @@ def _without_truth(lines: Sequence[Line]) -> str:
 
 def _baseline(results: Sequence[Result], quantity: Quantity) -> str:
     names = list(dict.fromkeys(result.label for result in results if result.target == "gsea"))
-    if not names or quantity.baseline is None:
+    if not names or not quantity.forward_alone:
         return ""
     return f"Grey: classical GSEA ({wording.listed(names)}), forward pass only, as it has no gradient."
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.report import wording
-from dgsea_bench.report.figures import Form
+from dgsea_bench.report.canvas import Form
 from dgsea_bench.report.rows import Line, Problem, Run
 from dgsea_bench.report.wording import capital
 
@@ -33,6 +33,11 @@ class Quantity:
     high: str | None = None
     baseline: str | None = None
     whiskers: str = ""
+
+    @property
+    def forward_alone(self) -> bool:
+        """Whether backends without a gradient stand beside with another metric than the others."""
+        return self.baseline is not None and self.baseline != self.metric
 
     @property
     def title(self) -> str:

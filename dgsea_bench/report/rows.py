@@ -17,6 +17,8 @@ from dgsea_bench.core.errors import InputError
 
 Axis = Literal["genes", "sets", "profiles"]
 NAMED_ELSEWHERE = {"kind", "generator", "genes", "sets", "profiles", "seed"}
+NOT_OF_THE_NULL = {"seed", "gradient"}
+"""Seeds are repetitions; a gradient through the denominators is not measured."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,10 @@ class Run:
     rows: tuple[Row, ...]
     environments: dict[str, Any]
 
+    def of_task(self, task: str) -> "Run":
+        """The rows of that task alone, ``"enrichment"`` or ``"significance"``."""
+        return replace(self, rows=tuple(row for row in self.rows if row.task == task))
+
     @cached_property
     def facts(self) -> dict[str, dict[str, Any]]:
         """Facts of each source, known from any case that was measured on it."""
@@ -169,6 +175,8 @@ class Run:
         facts = row.problem or self.facts.get(_source_key(row), {})
         sizes = {axis: facts.get(axis, source.get(axis)) for axis in ("genes", "sets", "profiles")}
         settings = {name: value for name, value in source.items() if name not in NAMED_ELSEWHERE}
+        null = row.case.get("null") or {}
+        settings |= {name: value for name, value in null.items() if name not in NOT_OF_THE_NULL}
         settings |= row.case["params"] | {name: row.case[name] for name in ("dtype", "device", "threads")}
         settings |= {f"sha256 of {path}": digest[:12] for path, digest in row.inputs.items()}
         settings["machine"] = self._machine(row.environment_id)

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dgsea_bench.report import plots, tables, wording
+from dgsea_bench.report.calibration import calibration
 from dgsea_bench.report.content import Figure, Headline, Section
 from dgsea_bench.report.curves import curve_figure
 from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME
+from dgsea_bench.report.ranking import ranking
 from dgsea_bench.report.rows import Axis, Problem, Run, sizes_in_words
+from dgsea_bench.report.temperatures import temperatures
 from dgsea_bench.report.verdict import NEEDS, grouped, growth_sentence, recommend, sentences, window_sentence
 
 MOST_FAMILIES = 3
@@ -24,7 +27,9 @@ def headline(run: Run) -> Headline:
         f"{count['failed']:,} failed. {wording.plural(len(run.labels), 'backend')} at {sizes_in_words(run.problems)} "
         f"on {wording.plural(len(kinds), 'kind')} of scores ({wording.listed(kinds)})."
     )
-    return Headline(f"{names}: which dGSEA backend to use", measured, "; ".join(tables.machines(run)))
+    compared = any(row.task == "enrichment" for row in run.rows)
+    question = "which dGSEA backend to use" if compared else "does dNES rank pathways as GSEA does?"
+    return Headline(f"{names}: {question}", measured, "; ".join(tables.machines(run)))
 
 
 def verdict(run: Run) -> Section:
@@ -46,10 +51,10 @@ def accuracy_and_cost(run: Run) -> Section | None:
         left_out = len(families) - len(chosen)
         more = [f"{left_out} more groups of lines are in the tables only."] if left_out else []
         return Section("Accuracy and cost against genes", "growth", more, figures=figures)
-    groups = _named(run, run.problems)
+    groups = plots.named(run, run.problems)
     figures = [plots.dot_figure(run, groups, quantity) for quantity in quantities]
     only = "One number of genes was measured, so there is no growth to show."
-    return Section("Accuracy and cost", "growth", [f"{only}{_unless_said(run)}"], figures=figures)
+    return Section("Accuracy and cost", "growth", [f"{only}{plots.unless_said(run)}"], figures=figures)
 
 
 def other_axes(run: Run) -> Section | None:
@@ -84,7 +89,7 @@ def running_sums(run: Run) -> Section:
 
 def agreement(run: Run) -> Section | None:
     """Whether dES ranks gene sets as classical ES does, and gives them the same sign."""
-    groups = _named(run, run.problems)
+    groups = plots.named(run, run.problems)
     measured = [item for item in run.results if item.target == "dgsea"]
     shown = [quantity for quantity in (SPEARMAN, SIGN) if any(item.values(quantity.metric) for item in measured)]
     if not shown:
@@ -93,7 +98,7 @@ def agreement(run: Run) -> Section | None:
     explained = (
         "Without a null distribution: dES against the classical enrichment score of the same sets, per profile. "
         "What soft ranks change against hard ones counts here; an approximation is good when it sits on exact."
-        f"{_unless_said(run)}"
+        f"{plots.unless_said(run)}"
     )
     return Section("Agreement with classical GSEA", "agreement", [explained], figures=figures)
 
@@ -119,37 +124,28 @@ def how_to_read(run: Run) -> Section:
         "Times are medians of repeated calls after warm-up, with quartiles; growth is the slope of log cost on log "
         "size. Memory is the peak above what was in use when the call began.",
         "As fast within noise: the quartiles of the two times overlap.",
+        "Of significance, each profile has permutations of its own, the same ones for every backend; outside programs "
+        "draw their own. NES and dNES are divided by the mean magnitude of null scores of their sign.",
     ]
     return Section("How to read this", "reading", text, [tables.metrics_table(run)])
 
 
-SECTIONS: tuple[Callable[[Run], Section | None], ...] = (
-    verdict,
-    accuracy_and_cost,
-    other_axes,
-    kinds_of_scores,
-    running_sums,
-    agreement,
+Builder = Callable[[Run], Section | None]
+
+
+def _of(task: str, *builders: Builder) -> list[Builder]:
+    """The same sections, of the rows of that task alone; none where it has no rows."""
+
+    def narrowed(build: Builder) -> Builder:
+        return lambda run: build(part) if (part := run.of_task(task)).rows else None
+
+    return [narrowed(build) for build in builders]
+
+
+SECTIONS: tuple[Builder, ...] = (
+    *_of("enrichment", verdict, accuracy_and_cost, other_axes, kinds_of_scores, running_sums, agreement),
+    *_of("significance", ranking, temperatures, calibration),
     all_cases,
     environments,
     how_to_read,
 )
-
-
-def _unless_said(run: Run) -> str:
-    """The settings that go without saying in `_named`."""
-    usual = ", ".join(f"{name} {value}" for name, value in run.usual.items())
-    return f" Where a name does not say otherwise: {usual}." if usual else ""
-
-
-def _named(run: Run, problems: list[Problem]) -> list[tuple[str, Problem]]:
-    """Short names that tell the problems of this run apart; the most common settings go without saying."""
-    several = {axis: len({getattr(p, axis) for p in problems}) > 1 for axis in ("genes", "sets", "profiles")}
-    kinds = len({problem.scores for problem in problems}) > 1
-    named = []
-    for problem in problems:
-        sizes = [f"{wording.count(getattr(problem, axis))} {axis}" for axis, differs in several.items() if differs]
-        differing = problem.differing(run.varying, run.usual)
-        parts = [*([problem.scores] if kinds or not sizes else []), *sizes, differing]
-        named.append((", ".join(part for part in parts if part), problem))
-    return named

@@ -10,6 +10,11 @@ from dgsea_bench.report.rows import Problem, Result, Run
 from dgsea_bench.report.verdict import CLOSE, EXACT, Group, Recommendation
 
 NOTABLE_GRADIENT_ERROR = 0.01
+CASE_TABLES = (
+    ("enrichment", "Accuracy of every finished case", "Cost of every finished case: medians, with quartiles"),
+    ("significance", "Significance in every finished case", "Cost of significance in every finished case"),
+)
+"""Task, title of the table of accuracy, title of that of cost."""
 
 
 def verdict_table(run: Run, groups: Sequence[Group]) -> Table:
@@ -106,16 +111,17 @@ def size_text(problem: Problem) -> str:
 
 
 def case_tables(run: Run) -> list[Table]:
-    """Every finished case: one table of accuracy, one of cost."""
-    costs = [name for name, metric in METRICS.items() if metric.unit in ("s", "MiB")]
-    accuracy = [name for name in METRICS if name not in costs]
+    """Every finished case: of each task one table of accuracy, one of cost."""
     done = sorted((row for row in run.rows if row.status == "done"), key=lambda row: run.problem(row).order)
-    if not done:
-        return []
-    return [
-        _case_table(run, done, "Accuracy of every finished case", accuracy),
-        _case_table(run, done, "Cost of every finished case: medians, with quartiles", costs),
-    ]
+    found = []
+    for task, accuracy, cost in CASE_TABLES:
+        rows = [row for row in done if row.task == task]
+        known = [name for name in METRICS if any(name in row.metrics for row in rows)]
+        costs = [name for name in known if METRICS[name].unit in ("s", "MiB")]
+        for title, names in ((accuracy, [name for name in known if name not in costs]), (cost, costs)):
+            if names:
+                found.append(_case_table(run, rows, title, names))
+    return found
 
 
 def _case_table(run: Run, rows: Sequence[Row], title: str, metrics: Sequence[str]) -> Table:

@@ -77,7 +77,7 @@ def test_a_built_in_scenario_expands_without_any_data(name, monkeypatch):
     cases = scenario.cases()
     assert scenario.name == name
     assert len({case.case_id for case in cases}) == len(cases) >= 10
-    assert {case.backend for case in cases} == {entry.name for entry in scenario.backends}
+    assert {case.backend for case in cases} == {*(entry.name for entry in scenario.backends), *scenario.witnesses}
 
 
 def test_the_real_ranking_expands_with_the_data(data):

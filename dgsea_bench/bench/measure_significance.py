@@ -1,0 +1,217 @@
+"""One case of significance measured: agreement of NES with classical NES, calibration of p-values, time and memory."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from dgsea_bench.backends import Backend
+from dgsea_bench.bench.measure import facts, repeat, warm_up, write_table
+from dgsea_bench.bench.memory import peak_memory
+from dgsea_bench.bench.metrics import (
+    agreement_metrics,
+    attainable_share,
+    gradient_health,
+    profile_agreement,
+    share_below,
+    value_metrics,
+)
+from dgsea_bench.bench.reference import Reference, null_of_profile, too_large
+from dgsea_bench.bench.scenario import Case, contestant
+from dgsea_bench.bench.witnesses import Witness
+from dgsea_bench.core.gene_sets import GeneSets
+from dgsea_bench.core.params import NullParams
+from dgsea_bench.data.problem import Problem
+from dgsea_bench.data.sources import SyntheticSource
+from dgsea_bench.enrichment_result import EnrichmentResult
+from dgsea_bench.normalized_enrichment import normalized_enrichment_score
+from dgsea_bench.significance import p_values, permutations_for_p_values
+
+Run = Callable[[Tensor, GeneSets, NullParams], EnrichmentResult]
+
+
+def measure_significance(case: Case, reference: Reference, details: Path) -> dict[str, Any]:
+    """Measure a case in this process; the result is as that of `measure_case`, with ``procedure`` beside.
+
+    Profiles are taken one by one, each with permutations of its own, so that they are independent draws; each is a
+    timed call too. What has many values goes into `details` as parquet: sets, profiles, timings.
+    """
+    method = contestant(case)
+    reason = method.unavailable(case.device)
+    if reason:
+        return {"status": "skipped", "reason": reason}
+    if case.null is None:
+        raise ValueError("a case of significance has a null")
+    problem = case.source.load()
+    scores = problem.scores.to(case.device, getattr(torch, case.dtype))
+    gene_sets = problem.gene_sets.to(case.device)
+    run = _runner(method, case)
+    with peak_memory(case.device) as first:
+        run(scores[:1], gene_sets, null_of_profile(case.null, 0))
+    results, timings = _each_profile(run, case, case.null, scores, gene_sets)
+    write_table(details / "timings.parquet", timings)
+
+    table = _per_set(problem, results, case.null, reference)
+    write_table(details / "sets.parquet", table)
+    profiles = _per_profile(table, compare=method.target == "dgsea" or isinstance(method, Witness))
+    write_table(details / "profiles.parquet", profiles)
+    metrics = {"null_peak_mib": first.mib, **_quartiles("null_seconds", timings["seconds"])}
+    metrics |= _agreement(table, profiles, scores.shape[0])
+    metrics["nes_missing"] = float(table["nes"].isna().mean())
+    if problem.shifts is not None and not problem.shifts.any():
+        metrics |= _calibration(table, scores.shape[0], attainable=case.null.p_value == "fgsea")
+    if isinstance(method, Backend) and method.differentiable:
+        health = gradient_health(_gradients(method, case, scores, gene_sets))
+        metrics |= {f"gradient_{name}": value for name, value in health.items()}
+    return {
+        "status": "done",
+        "metrics": {name: float(value) for name, value in metrics.items() if np.isfinite(value)},
+        "problem": facts(problem) | {"threads_used": torch.get_num_threads()},
+        "without_truth": too_large(case, problem) if case.needs_soft_truth else None,
+        "procedure": results[0].procedure,
+    }
+
+
+def _runner(method: Backend | Witness, case: Case) -> Run:
+    """One way to call a backend and an outside program, loaded and compiled beforehand."""
+    if isinstance(method, Witness):
+
+        def run(scores: Tensor, gene_sets: GeneSets, null: NullParams) -> EnrichmentResult:
+            return method.measure(scores, gene_sets, case.params, null, threads=case.threads)
+
+    else:
+        warm_up(method, case)
+
+        def run(scores: Tensor, gene_sets: GeneSets, null: NullParams) -> EnrichmentResult:
+            with torch.no_grad():
+                return normalized_enrichment_score(scores, gene_sets, params=case.params, null=null, backend=method)
+
+    tiny = SyntheticSource(genes=100, sets=10, set_size=5).load()
+    null = NullParams() if case.null is None else replace(case.null, permutations=100)
+    run(tiny.scores.to(case.device, getattr(torch, case.dtype)), tiny.gene_sets.to(case.device), null)
+    return run
+
+
+def _each_profile(
+    run: Run, case: Case, null: NullParams, scores: Tensor, gene_sets: GeneSets
+) -> tuple[list[EnrichmentResult], pd.DataFrame]:
+    """Results of the profiles, and the raw seconds of each call; few profiles are gone through again."""
+    results: dict[int, EnrichmentResult] = {}
+    calls = 0
+
+    def call() -> dict[str, float]:
+        nonlocal calls
+        profile = calls % len(scores)
+        start = perf_counter()
+        result = run(scores[profile, None], gene_sets, null_of_profile(null, profile))
+        if torch.device(case.device).type == "cuda":
+            torch.cuda.synchronize(case.device)
+        seconds = perf_counter() - start
+        results.setdefault(profile, result)
+        calls += 1
+        return {"null": seconds}
+
+    least = max(case.measure.repeats, len(scores) - 1)  # one more call warms up
+    rows = repeat(call, case.measure.model_copy(update={"repeats": least}))
+    return [results[profile] for profile in range(len(scores))], pd.DataFrame(
+        rows, columns=["repeat", "phase", "seconds"]
+    )
+
+
+def _per_set(problem: Problem, results: list[EnrichmentResult], null: NullParams, reference: Reference) -> pd.DataFrame:
+    """A row per profile and set."""
+    shape = problem.scores.shape[0], len(problem.gene_sets)
+    names = np.asarray(problem.gene_sets.names)
+
+    def column(values: np.ndarray | None) -> np.ndarray | float:
+        return np.nan if values is None else values.ravel()
+
+    def gathered(name: str) -> Tensor:
+        return torch.cat([getattr(result, name) for result in results]).double().cpu()
+
+    counts = gathered("as_extreme"), gathered("of_sign")
+    released = p_values(*counts, permutations_for_p_values(null), "released")
+    return pd.DataFrame(
+        {
+            "profile": np.repeat(np.arange(shape[0]), shape[1]),
+            "gene_set": np.tile(names, shape[0]),
+            "size": np.tile(problem.gene_sets.sizes.numpy(), shape[0]),
+            "planted": np.tile(np.isin(names, problem.planted), shape[0]),
+            **{name: gathered(name).numpy().ravel() for name in ("es", "nes", "p_value", "fdr")},
+            "p_released": released.numpy().ravel(),
+            "of_sign": counts[1].numpy().ravel(),
+            "classical_es": column(reference.classical),
+            "classical_nes": column(reference.classical_nes),
+            "exact_nes": column(reference.nes),
+        }
+    )
+
+
+def _per_profile(table: pd.DataFrame, *, compare: bool) -> pd.DataFrame:
+    """Agreement of each profile; empty columns where there is nothing to compare with."""
+    rows = []
+    for profile, part in table.groupby("profile"):
+        values = (part[name].to_numpy(float) for name in ("nes", "classical_nes"))
+        found = profile_agreement(*values) if compare else {}
+        rows.append({"profile": profile, "spearman": np.nan, "slope": np.nan, "top_ten": np.nan, **found})
+    return pd.DataFrame(rows)
+
+
+def _agreement(table: pd.DataFrame, profiles: pd.DataFrame, count: int) -> dict[str, float]:
+    """Medians and quartiles over profiles; errors against exact."""
+    es, classical, nes, exact = (
+        table[name].to_numpy(float).reshape(count, -1) for name in ("es", "classical_es", "nes", "exact_nes")
+    )
+    known = profiles.dropna()
+    metrics: dict[str, float] = {}
+    if len(known):
+        metrics |= agreement_metrics(es, classical)
+        metrics |= _quartiles("nes_spearman", known["spearman"]) | _quartiles("nes_slope", known["slope"])
+        metrics["nes_spearman_lowest"] = float(known["spearman"].min())
+        metrics |= _quartiles("top_ten_overlap", known["top_ten"])
+    both = np.isfinite(nes) & np.isfinite(exact)
+    if both.any():
+        metrics["nes_error_mean"] = value_metrics(nes[both], exact[both]).get("value_error_mean", np.nan)
+    return metrics
+
+
+def _calibration(table: pd.DataFrame, count: int, *, attainable: bool) -> dict[str, float]:
+    """How far p-values are from uniform, where nothing is enriched."""
+    p, released, of_sign = (
+        table[name].to_numpy(float).reshape(count, -1) for name in ("p_value", "p_released", "of_sign")
+    )
+    metrics: dict[str, float] = {}
+    for name, values in (("p_below", p), ("p_below_released", released)):
+        found = share_below(values)
+        metrics |= {name if key == "share" else f"{name}_{key}": value for key, value in found.items()}
+    counted = of_sign[np.isfinite(of_sign) & (of_sign > 0)]
+    if attainable and counted.size:
+        metrics["p_attainable"] = attainable_share(counted)
+    known = np.sort(p[np.isfinite(p)])
+    if known.size:
+        steps = np.arange(known.size + 1) / known.size
+        metrics["p_distance"] = float(max((known - steps[:-1]).max(), (steps[1:] - known).max()))
+    return metrics
+
+
+def _gradients(backend: Backend, case: Case, scores: Tensor, gene_sets: GeneSets) -> np.ndarray:
+    """(B, G) gradient of Σ u·dES, with the same random u (one for each set) for every profile."""
+    weights = torch.from_numpy(np.random.default_rng(712610).standard_normal(len(gene_sets))).to(scores)
+    rows = []
+    for profile in range(len(scores)):
+        leaf = scores[profile, None].clone().requires_grad_()
+        (backend.enrichment_score(backend.rank(leaf, case.params), gene_sets) @ weights).sum().backward()
+        assert leaf.grad is not None  # noqa: S101 (for the type checker)
+        rows.append(leaf.grad)
+    return torch.cat(rows).double().cpu().numpy()
+
+
+def _quartiles(name: str, values: pd.Series) -> dict[str, float]:
+    first, median, third = np.quantile(values.to_numpy(float), [0.25, 0.5, 0.75])
+    return {name: float(median), f"{name}_q1": float(first), f"{name}_q3": float(third)}

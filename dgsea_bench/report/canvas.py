@@ -1,0 +1,139 @@
+"""The empty figure under our settings, what every drawing shares, and the SVG that it becomes."""
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import matplotlib
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from dgsea_bench.report.wording import shortened
+
+WIDTH, HEIGHT = 500, 320
+"""In units of the view box; a font of 12 units is then about 9 px on a telephone."""
+FONT = 12.5
+INK, FAINT = "#222222", "#6b6b6b"
+Form = Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, marker and dashes of a backend, the same in every figure."""
+
+    colour: str
+    marker: str
+    dashes: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value with the ends of its whisker, where it has one. `x` is a size, or a category's number."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """The points of one backend; `notes` go below its label, a line each."""
+
+    label: str
+    look: Look
+    points: tuple[Point, ...]
+    notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def canvas(height: float) -> Iterator[Figure]:
+    """An empty figure under our settings, which end with the block."""
+    settings = {
+        "svg.fonttype": "none",  # text stays text: small files, and it can be searched
+        "svg.hashsalt": "dgsea_bench",  # the same figure has the same ids, byte for byte
+        "text.parse_math": False,  # names that come from files may hold dollar signs
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": FONT,
+        "axes.titlesize": FONT,
+        "axes.labelsize": FONT,
+        "xtick.labelsize": FONT - 0.5,
+        "ytick.labelsize": FONT - 0.5,
+        "legend.fontsize": FONT - 0.5,
+        "axes.unicode_minus": True,
+        "axes.facecolor": "none",
+        "figure.facecolor": "none",
+        "text.color": INK,
+        "axes.labelcolor": FAINT,
+        "axes.titlecolor": FAINT,
+        "axes.edgecolor": "#9a9a9a",
+        "xtick.color": "#9a9a9a",
+        "ytick.color": "#9a9a9a",
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "grid.color": "#e6e6e6",
+        "axes.grid": True,
+        "lines.scale_dashes": False,
+    }
+    style = {**seaborn.axes_style("whitegrid"), **settings}
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        # Letters that our measuring font lacks are drawn by the reader's font.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
+
+
+def axes_in(figure: Figure, left: float, right: float, top: float, bottom: float) -> Axes:
+    """Axes with margins in units of the view box."""
+    height = figure.get_figheight() * 72
+    box = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (top + bottom) / height)
+    axes = figure.add_axes(box)
+    seaborn.despine(ax=axes)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def title(figure: Figure, text: str, top: float) -> None:
+    """What the vertical axis says, written level, from the left edge of the figure."""
+    figure.text(8 / WIDTH, 1 - top / (figure.get_figheight() * 72), text, color=FAINT, va="center")
+
+
+def legend(figure: Figure, series: Sequence[Series], columns: int, *, markers: bool, lines: bool) -> None:
+    """A line for each series below the axes, in columns."""
+    handles = []
+    for item in series:
+        text = item.label + (f" ({', '.join(item.notes)})" if item.notes else "")
+        (handle,) = Axes(figure, (0, 0, 1, 1)).plot(
+            [], [], color=item.look.colour, label=shortened(text, 66), markersize=7, linewidth=1.8 if lines else 0,
+            marker=item.look.marker if markers else "",
+        )  # fmt: skip
+        if item.look.dashes and lines:
+            handle.set_dashes(item.look.dashes)
+        handles.append(handle)
+    figure.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0.02, 0.0), ncols=columns, frameon=False, handlelength=2.4
+    )
+
+
+def as_svg(figure: Figure) -> str:
+    """The figure as SVG for a page: no prolog, no metadata, sized by its view box."""
+    text = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]*>", lambda tag: _plain_tag(tag.group()), svg)
+    return re.sub(r"\s*\n\s*", "\n", svg)
+
+
+def _plain_tag(tag: str) -> str:
+    """Without namespaces, which HTML implies; the outermost tag keeps its view box and loses its fixed size."""
+    tag = re.sub(r' xmlns(:\w+)?="[^"]*"', "", tag).replace("xlink:href=", "href=")
+    if tag.startswith("<svg"):
+        tag = re.sub(r' (width|height|version)="[^"]*"', "", tag)
+    return tag

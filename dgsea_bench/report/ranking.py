@@ -1,0 +1,193 @@
+"""The section that answers whether dNES still ranks pathways as GSEA does: over profiles, by problem and backend."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from dgsea_bench.bench.metrics import METRICS
+from dgsea_bench.core.params import PRESETS
+from dgsea_bench.report import maps, plots, wording
+from dgsea_bench.report.canvas import Form
+from dgsea_bench.report.content import Cell, Figure, Section, Table
+from dgsea_bench.report.maps import Sample
+from dgsea_bench.report.quantities import Groups, Quantity
+from dgsea_bench.report.rows import Result, Run
+
+MOST_GROUPS = 8
+"""Of more problems only those at the recommended temperatures, or the first ones, are drawn; tables hold them all."""
+
+NULL_TIME = Quantity(
+    "null_seconds", "time of a profile's NES", "cost", wording.seconds, wording.seconds_tick, "null_seconds_q1",
+    "null_seconds_q3", baseline="null_seconds", whiskers="Whiskers are the quartiles of repeated calls.",
+)  # fmt: skip
+
+
+def ranking(run: Run) -> Section | None:
+    """Whether dNES ranks gene sets as NES does: sentences, distributions over profiles, a table."""
+    compared = [result for result in run.results if result.values("nes_spearman")]
+    if not compared:
+        return None
+    groups = drawn_problems(run)
+    figures = [
+        _distribution(run, groups, "spearman", "nes_spearman", wording.share_tick),
+        _distribution(run, groups, "slope", "nes_slope", wording.share_tick),
+        plots.dot_figure(run, groups, NULL_TIME),
+    ]
+    said = [*_soft_sentences(compared), _approximation_sentence(compared), _witness_sentence(compared)]
+    remark = plots.unless_said(run).strip()
+    return Section(
+        "Does it still rank pathways as GSEA does?",
+        "ranking",
+        [text for text in said if text],
+        [_ranking_table(run, compared)],
+        figures,
+        [remark] if remark else [],
+    )
+
+
+def _soft_sentences(compared: Sequence[Result]) -> list[str]:
+    """How well dNES agrees with NES, whatever the backend, and that the scales differ."""
+    soft = [result for result in compared if result.target == "dgsea"]
+    if not soft:
+        return []
+    problems = wording.plural(len({result.problem for result in soft}), "problem")
+    medians = wording.span([result.typical("nes_spearman") for result in soft], wording.share)
+    lowest = min(value for result in soft for value in result.values("nes_spearman_lowest"))
+    slopes = wording.span([result.typical("nes_slope") for result in soft], wording.share)
+    overlap = wording.span([result.typical("top_ten_overlap") for result in soft], wording.share)
+    return [
+        f"Across gene sets, dNES and NES on the same permutations have a Spearman correlation of {medians} (median "
+        f"over profiles, on {problems}); the lowest of any profile is {wording.share(lowest)}. Of the ten sets with "
+        f"the largest NES, a share of {overlap} is among the ten with the largest dNES.",
+        f"The scales differ: the slope of dNES on NES is {slopes}, so that no cut-off on NES carries over to dNES.",
+    ]
+
+
+def _approximation_sentence(compared: Sequence[Result]) -> str:
+    """What an approximation changes in it, beside exact on the same problem."""
+    exact = {result.problem: result.typical("nes_spearman") for result in compared if result.label == "exact"}
+    parts = []
+    for label in dict.fromkeys(result.label for result in compared if result.target == "dgsea"):
+        mine = [result for result in compared if result.label == label and result.problem in exact]
+        apart = [abs((result.typical("nes_spearman") or 0.0) - (exact[result.problem] or 0.0)) for result in mine]
+        if label != "exact" and apart:
+            errors = wording.span([result.typical("nes_error_mean") for result in mine], wording.error)
+            differs = f"{max(apart):.4f}" if max(apart) >= 5e-5 else "less than 0.0001"
+            parts.append(f"{label} moves the median correlation by at most {differs} (its dNES is off by {errors})")
+    return f"Against exact, {'; '.join(parts)}." if parts else ""
+
+
+def _witness_sentence(compared: Sequence[Result]) -> str:
+    """How far NES of an outside program is from ours: what other permutations of the same procedure change."""
+    outside = [result for result in compared if result.target == "gsea"]
+    if not outside:
+        return ""
+    names = wording.listed(list(dict.fromkeys(result.label for result in outside)))
+    medians = wording.span([result.typical("nes_spearman") for result in outside], wording.share)
+    return (
+        f"For scale: {names}, classical GSEA with permutations of its own, has a correlation of {medians} with our NES."
+    )
+
+
+def drawn_problems(run: Run) -> Groups:
+    """The problems to draw, with names."""
+    problems = run.problems
+    if len(problems) > MOST_GROUPS:
+        tau_rank, _, tau_abs = PRESETS["recommended"]
+        wanted = {("tau_rank", str(tau_rank)), ("tau_abs", str(tau_abs))}
+        problems = [problem for problem in problems if wanted <= set(problem.settings)] or problems
+    return plots.named(run, problems[:MOST_GROUPS])
+
+
+def _distribution(run: Run, groups: Groups, column: str, metric: str, tick: Form) -> Figure:
+    """A value per profile, by problem and backend, from the details of the cases."""
+    samples = []
+    for label in run.labels:
+        values = {
+            number: found
+            for number, (_, problem) in enumerate(groups)
+            for result in run.results
+            if result.label == label and result.problem == problem and (found := _of_profiles(run, result, column))
+        }
+        if values:
+            samples.append(Sample(label, plots.look_of(run)[label], values))
+    title = METRICS[metric].title
+    if not samples:
+        missing = "Not drawn: the details of this run hold no profiles (details/*/profiles.parquet)."
+        return Figure(wording.capital(title), None, "", missing=missing)
+    heading = _distribution_heading(samples, groups, metric)
+    caption = (
+        f"{wording.capital(title)}. A faint dot is a profile; the marker is the median, its line goes from the first "
+        f"to the third quartile.{_not_all(run, groups)}"
+    )
+    medians = [
+        f"{item.label}: {wording.span([median(values) for values in item.values.values()], wording.share)}"
+        for item in samples
+    ]
+    svg = maps.distributions([name for name, _ in groups], samples, wording.shortened(title, 60), tick)
+    alternative = f"Distributions over profiles. {heading}. Medians of {'; '.join(medians)}."
+    return Figure(heading, svg, caption, alternative=alternative)
+
+
+def _distribution_heading(samples: Sequence[Sample], groups: Groups, metric: str) -> str:
+    """Where the first backend, which is exact if it was measured, does worst."""
+    item = next((sample for sample in samples if sample.label == "exact"), samples[0])
+    medians = {groups[number][0]: median(values) for number, values in item.values.items()}
+    if metric == "nes_slope":
+        return (
+            f"dNES is on a scale of its own: slopes of {wording.span(medians.values(), wording.share)} ({item.label})"
+        )
+    worst = min(medians, key=lambda name: medians[name])
+    if len(medians) == 1:
+        return f"Agreement of dNES with NES: {wording.share(medians[worst])} ({item.label})"
+    best = max(medians, key=lambda name: medians[name])
+    low, high = wording.share(medians[worst]), wording.share(medians[best])
+    return f"Agreement of {item.label} with NES is lowest on {worst} ({low}), highest on {best} ({high})"
+
+
+def _of_profiles(run: Run, result: Result, column: str) -> tuple[float, ...]:
+    """Values of all profiles of all seeds."""
+    frames = [frame for row in result.done if (frame := run.details(row, "profiles")) is not None]
+    return tuple(float(value) for frame in frames for value in frame[column].dropna())
+
+
+def _not_all(run: Run, groups: Groups) -> str:
+    left_out = len(run.problems) - len(groups)
+    return f" {wording.plural(left_out, 'more problem')} in the table only." if left_out else ""
+
+
+def _ranking_table(run: Run, compared: Sequence[Result]) -> Table:
+    header = [
+        "scores",
+        "method",
+        "Spearman dNES–NES",
+        "lowest",
+        "slope",
+        "top ten",
+        "Spearman dES–ES",
+        "signs",
+        "dNES error",
+    ]
+    body = []
+    for name, problem in plots.named(run, run.problems):
+        for number, result in enumerate(item for item in compared if item.problem == problem):
+            quartiles = f"{_share(result, 'nes_spearman_q1')} to {_share(result, 'nes_spearman_q3')}"
+            body.append([
+                Cell("" if number else name),
+                Cell(result.label),
+                Cell(_share(result, "nes_spearman"), quartiles),
+                Cell(wording.share(min(result.values("nes_spearman_lowest")))),
+                *[Cell(_share(result, metric)) for metric in ("nes_slope", "top_ten_overlap", "es_spearman")],
+                Cell(_share(result, "es_sign_agreement")),
+                Cell(wording.error(result.typical("nes_error_mean"))),
+            ])  # fmt: skip
+    caption = (
+        "Medians over profiles, with quartiles below; of several seeds, the median. Lowest: of any profile. Top ten: "
+        "share of the ten largest NES that are among the ten largest dNES. Signs: share of sets with the same sign. "
+        "dNES error: mean relative difference from the dNES of exact on the same permutations. Of an outside program, "
+        "its NES and ES are compared with ours."
+    )
+    return Table("Agreement with classical GSEA", header, body, caption, numeric_from=2, wide=len(body) > 12)
+
+
+def _share(result: Result, metric: str) -> str:
+    return wording.share(result.typical(metric))
