@@ -5,9 +5,11 @@ from dgsea_bench.bench.sweep import run_sweep
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams, NullParams
+from dgsea_bench.core.pathways import Pathways
 from dgsea_bench.data.formats import read_gmt, read_ranking
 from dgsea_bench.enrichment import enrichment_score, running_sum, soft_rank
 from dgsea_bench.enrichment_result import EnrichmentResult
+from dgsea_bench.loss import EnrichmentLoss
 from dgsea_bench.normalized_enrichment import normalized_enrichment_score
 from dgsea_bench.significance import Significance, significance
 
@@ -15,6 +17,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Backend",
+    "EnrichmentLoss",
     "EnrichmentParams",
     "EnrichmentResult",
     "Exact",
@@ -23,6 +26,7 @@ __all__ = [
     "InputError",
     "NullParams",
     "Nyswin",
+    "Pathways",
     "Significance",
     "backends",
     "enrichment_score",

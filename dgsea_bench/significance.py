@@ -145,9 +145,13 @@ def _quantile(ordered: Tensor, count: Tensor, share: float) -> Tensor:
 def normalise(
     es: Float[Tensor, "profiles sets"], scales: Float[Tensor, "#profiles sets 2"]
 ) -> Float[Tensor, "profiles sets"]:
-    """(B, P) ES / m of the sign of ES; NaN where m is not known or 0. `scales` are as `mean_magnitudes` gives them."""
+    """(B, P) ES / m of the sign of ES; NaN, with a gradient of 0, where m is not known or 0.
+
+    `scales` are as `mean_magnitudes` gives them.
+    """
     scale = torch.where(es >= 0, scales[..., 0], scales[..., 1])
-    return es / scale.masked_fill(scale == 0, math.nan)
+    unknown = scale.isnan() | (scale == 0)
+    return (es / scale.masked_fill(unknown, 1.0)).masked_fill(unknown, math.nan)
 
 
 def count_null(

@@ -24,11 +24,19 @@ def block(language: str, containing: str) -> str:
     return found
 
 
-def test_the_example_of_use_runs():
+def test_the_examples_of_use_run():
     names = {}
     exec(block("python", "import dgsea_bench as dg"), names)  # noqa: S102 (our own README)
     assert names["score"].shape == names["classical"].shape == (8, 2)
-    assert names["scores"].grad.abs().min() > 0
+    before = names["scores"].grad.clone()
+    assert before.abs().min() > 0
+    exec(block("python", "normalized_enrichment_score"), names)  # noqa: S102
+    assert names["result"].nes.shape == (8, 2)
+    assert {"Term", "NES", "FDR q-val", "Lead_genes"} <= set(names["table"].columns)
+    assert not names["scores"].grad.equal(before)
+    exec(block("python", "EnrichmentLoss"), names)  # noqa: S102
+    assert names["loss"].isfinite()
+    assert names["pathway"].weight == pytest.approx(0.5 * 3 / 100)
 
 
 def test_the_example_of_a_backend_keeps_the_contract(tmp_path, monkeypatch):

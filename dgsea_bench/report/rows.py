@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -14,6 +14,7 @@ import pandas as pd
 from dgsea_bench.bench.metrics import Growth, growth
 from dgsea_bench.bench.results import Row
 from dgsea_bench.core.errors import InputError
+from dgsea_bench.core.params import EnrichmentParams
 
 Axis = Literal["genes", "sets", "profiles"]
 NAMED_ELSEWHERE = {"kind", "generator", "genes", "sets", "profiles", "seed"}
@@ -165,9 +166,13 @@ class Run:
 
     @cached_property
     def usual(self) -> dict[str, str]:
-        """The most common value of each setting that varies."""
-        values = {name: Counter(dict(problem.settings).get(name) for problem in self.problems) for name in self.varying}
-        return {name: str(found.most_common(1)[0][0]) for name, found in values.items()}
+        """The most common value of each setting that varies; of equally common ones the default."""
+        defaults = {name: str(value) for name, value in asdict(EnrichmentParams()).items()}
+        usual = {}
+        for name in self.varying:
+            found = Counter(str(dict(problem.settings).get(name)) for problem in self.problems)
+            usual[name] = max(found, key=lambda value: (found[value], value == defaults.get(name)))
+        return usual
 
     def problem(self, row: Row) -> Problem:
         """The problem of a row; sizes of files that no case could read are None."""
