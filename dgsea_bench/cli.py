@@ -1,29 +1,32 @@
-"""The command line: sweep, report, check, backends, scenarios."""
+"""The command line: sweep, score, report, check, backends, scenarios."""
 
+import math
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import torch
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from dgsea_bench import scoring
 from dgsea_bench.backends import backends as known_backends
 from dgsea_bench.backends import get_backend
 from dgsea_bench.bench import promises
-from dgsea_bench.bench.results import Row
-from dgsea_bench.bench.scenario import Case, built_in_scenarios, read_scenario
-from dgsea_bench.bench.sweep import Observer, Plan, plan_sweep, run_plan
+from dgsea_bench.bench.scenario import built_in_scenarios, read_scenario
+from dgsea_bench.bench.sweep import plan_sweep
 from dgsea_bench.core.errors import InputError
-from dgsea_bench.core.params import EnrichmentParams
+from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.formats import Duplicates
-from dgsea_bench.report import render_report, wording
+from dgsea_bench.report import render_report
+from dgsea_bench.show_scores import ScoreWatcher, show_scores
+from dgsea_bench.show_sweep import run_and_report, show_plan
+from dgsea_bench.terminal import err, out, say, waiting
 from dgsea_bench.testing import ContractError, check_backend, measured_tolerance
 
 app = typer.Typer(
@@ -34,7 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out, err = Console(), Console(stderr=True)
 
 
 def main() -> None:
@@ -97,9 +99,9 @@ def sweep(
         )
     failed = False
     for plan in plans:
-        _show_plan(plan, list_cases=dry_run)
+        show_plan(plan, list_cases=dry_run)
         if not dry_run:
-            failed |= _run(plan)
+            failed |= run_and_report(plan)
     if failed:
         raise typer.Exit(1)
 
@@ -109,17 +111,114 @@ def _check_files(ranking: str | None, gene_sets: str | None, settings: dict[str,
     if (ranking is None) != (gene_sets is None):
         absent = "ranking" if ranking is None else "gene-sets"
         raise InputError(f"--ranking and --gene-sets go together; --{absent} is missing")
-    if settings.get("duplicates", "error") not in get_args(Duplicates):
-        raise InputError(f"--duplicates is {settings['duplicates']!r}; known: {', '.join(get_args(Duplicates))}")
+    _check_duplicates(settings.get("duplicates", "error"))
     if settings and ranking is None:
         option = next(iter(settings)).replace("_", "-")
         raise InputError(f"--{option} goes with --ranking; a scenario file says it itself")
 
 
+def _check_duplicates(way: str) -> None:
+    if way not in get_args(Duplicates):
+        raise InputError(f"--duplicates is {way!r}; known: {', '.join(get_args(Duplicates))}")
+
+
+@app.command()
+def score(
+    ranking: Annotated[
+        str, typer.Argument(metavar="RANKING", help="Scores of genes (.rnk): gene, tab, score; in any order.")
+    ],
+    gene_sets: Annotated[str, typer.Argument(metavar="GMT", help="Gene sets (.gmt).")],
+    backend: Annotated[
+        str, typer.Option(help=f"Such as hard,nyswin. [default: {','.join(scoring.DEFAULT_BACKENDS)}]")
+    ] = "",
+    permutations: Annotated[int, typer.Option(help="Of the genes, for the null distribution.")] = 1000,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Write the whole table: .tsv, or .csv with commas.")
+    ] = None,
+    min_size: Annotated[int, typer.Option(help="Smallest gene set, of the genes in the ranking.")] = 15,
+    max_size: Annotated[int, typer.Option(help="Largest gene set.")] = 500,
+    duplicates: Annotated[str, typer.Option(help="For genes listed twice: error, max-abs or mean.")] = "error",
+    seed: Annotated[int, typer.Option(help="Of the permutations.")] = 0,
+    threads: Annotated[int | None, typer.Option(help="Processor cores to use. [default: as torch does]")] = None,
+    exponent: Annotated[float, typer.Option(help="Weight of the scores; 0 is the unweighted GSEA.")] = 1.0,
+    preset: Annotated[str, typer.Option(help="Temperatures of dGSEA: recommended or training.")] = "recommended",
+    sharing: Annotated[str, typer.Option(help="A null distribution for each set, or for each size.")] = "set",
+    p_value: Annotated[str, typer.Option(help="Definition: fgsea, gsea or released.")] = "fgsea",
+    fdr: Annotated[str, typer.Option(help="benjamini-hochberg, or gsea's ratio of pooled NES.")] = "benjamini-hochberg",
+) -> None:
+    """Score your own ranking: classical GSEA and dGSEA in one table.
+
+    Shows the gene sets with the largest NES of the first backend, and for each backend the enrichment score (ES), the
+    same normalised (NES), the p-value and the false discovery rate (FDR). The first backend always runs; others are
+    left out if they would take over a minute, unless --backend names them.
+
+    For example:  python -m dgsea_bench score mine.rnk mine.gmt --out table.tsv
+
+    The file has a row per gene set: Term, Size; for each backend, such as hard, the numbers "hard ES", "hard NES",
+    "hard NOM p-val", "hard FDR q-val", "hard Tag %" (members in the leading edge) and "hard Gene %" (the ranking up to
+    the peak), both in percent; and at the right, since they are long, "hard Lead_genes", separated by ;, and "hard
+    Reason", why a number is missing.
+    """
+    params = replace(EnrichmentParams.preset(preset), exponent=exponent)
+    null = NullParams(permutations=permutations, seed=seed, sharing=sharing, p_value=p_value, fdr=fdr)  # type: ignore[arg-type]
+    _check_duplicates(duplicates)
+    named = _listed(backend)
+    for name in named:
+        get_backend(name)
+    if output is not None:
+        scoring.check_writable(output, sparing=(ranking, gene_sets))
+    try:
+        with _threads(threads):
+            problem = scoring.read_problem(
+                ranking,
+                gene_sets,
+                min_size=min_size,
+                max_size=max_size,
+                duplicates=duplicates,  # type: ignore[arg-type]
+            )
+            for line in (*scoring.describe_problem(problem), *scoring.describe_null(null)):
+                say(line)
+            with ScoreWatcher() as watcher:
+                scored = scoring.score_problem(
+                    problem,
+                    named or scoring.DEFAULT_BACKENDS,
+                    params=params,
+                    null=null,
+                    time_limit=math.inf if named else scoring.TIME_LIMIT,
+                    watcher=watcher,
+                )
+            table = scored.table()
+            if output is not None:
+                scoring.write_table(table, output)
+    except KeyboardInterrupt:
+        err.print("stopped; nothing was written")
+        raise typer.Exit(130) from None
+    show_scores(scored, table, output)
+
+
+def _listed(names: str) -> list[str]:
+    """Names separated by commas, each once."""
+    return list(dict.fromkeys(name.strip() for name in names.split(","))) if names else []
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """So many threads for torch and for compiled loops; None: as many as there are by default."""
+    most = os.cpu_count() or 1
+    if count is not None and not 1 <= count <= most:
+        raise InputError(f"--threads is {count}; this machine can use 1 .. {most}")
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @app.command()
 def report(directory: Annotated[Path, typer.Argument(help="Directory of a sweep, such as reports/default.")]) -> None:
     """Render the report of a sweep again, from its rows alone."""
-    _say(f"report: {render_report(directory)}")
+    say(f"report: {render_report(directory)}")
 
 
 @app.command()
@@ -131,7 +230,7 @@ def check() -> None:
     table = Table("backend", "contract", "value error", "promised", "gradient error", "promised")
     broken = []
     for name in known_backends():
-        with _waiting(f"checking {name}"):
+        with waiting(f"checking {name}"):
             try:
                 count = len(check_backend(name))
                 table.add_row(name, f"holds ({count} checks)", *_promised_and_measured(name))
@@ -140,24 +239,34 @@ def check() -> None:
                 broken.append(str(failure))
             except InputError as error:
                 table.add_row(name, f"not checked: {escape(str(error))}")
-    _say("Does each backend do what it declares?")
+    say("Does each backend do what it declares?")
     out.print(table)
-    with _waiting("measuring what the release of the paper promises"):
-        measured = promises.nyswin_error()
-    table = Table("genes", "promised", "measured", "holds")
-    for promise in measured:
-        table.add_row(
-            f"{promise.genes:,}",
-            f"< {promises.PROMISED_ERROR:.2%}",
-            f"{promise.measured:.3%}",
-            "yes" if promise.holds else "no",
-        )
-    _say(f"Does nyswin's mean relative error hold? (planted set of 30, 512 anchors, {promises.SEEDS} seeds)")
-    out.print(table)
+    # One thread: problems are small, and on a busy machine threads that wait for one another take ten times as long.
+    with waiting("measuring what the release of the paper promises"), _threads(1):
+        errors, agreements = promises.nyswin_error(), promises.nyswin_agreement()
+    say(f"Does nyswin's mean relative error hold? (planted set of 30, 512 anchors, {promises.ERROR_SEEDS} seeds)")
+    limit = f"mean < {promises.PROMISED_ERROR:.2%}"
+    out.print(_promise_table(errors, limit, ("mean", "highest"), "{:.3%}".format))
+    say(
+        f"Does its dNES rank gene sets as NES does? (Spearman correlation, {promises.SETS} sets of "
+        f"{promises.SET_SIZE}, {promises.PERMUTATIONS} permutations, {promises.AGREEMENT_SEEDS} seeds)"
+    )
+    limit = f"> {promises.PROMISED_AGREEMENT}"
+    out.print(_promise_table(agreements, limit, ("median", "lowest"), "{:.3f}".format))
     for message in broken:
         err.print(message, markup=False, highlight=False, soft_wrap=True)
     if broken:
         raise typer.Exit(1)
+
+
+def _promise_table(
+    found: Sequence[promises.Promise], limit: str, headings: tuple[str, str], form: Callable[[float], str]
+) -> Table:
+    table = Table("problem", "genes", "promised", *headings, "holds")
+    for each in found:
+        holds = "yes" if each.always else "usually" if each.holds else "no"
+        table.add_row(each.generator, f"{each.genes:,}", limit, form(each.typical), form(each.worst), holds)
+    return table
 
 
 def _promised_and_measured(name: str) -> list[str]:
@@ -180,7 +289,7 @@ def backends(
     if markdown:
         marked = [[f"`{name}`", *rest] for name, *rest in rows]
         for line in (header, ["---"] * len(header), *marked):
-            _say(f"| {' | '.join(line)} |")
+            say(f"| {' | '.join(line)} |")
         return
     table = Table(*header[:-1], Column(header[-1], overflow="fold"))
     for row in rows:
@@ -203,149 +312,4 @@ def list_scenarios() -> None:
         table.add_row(name, count, escape(scenario.summary))
     out.print(table)
     for line in missing:
-        _say(line)
-
-
-def _show_plan(plan: Plan, *, list_cases: bool) -> None:
-    finished = len(plan.cases) - len(plan.pending)
-    _say(f"{plan.scenario.name}: {plan.scenario.summary}")
-    for remark in plan.remarks:
-        _say(f"  {remark}")
-    already = f", {finished} of them measured before (--fresh measures anew)" if finished else ""
-    _say(f"  {len(plan.cases)} cases{already}; results in {plan.directory.path}")
-    if list_cases:
-        table = Table("case", "backend", "problem", "threads", "")
-        for case in plan.cases:
-            state = case.skip or ("" if case in plan.pending else "measured before")
-            table.add_row(case.case_id, escape(case.label), escape(describe(case)), str(case.threads), escape(state))
-        out.print(table)
-
-
-def _run(plan: Plan) -> bool:
-    """Run a plan with progress and print the summary; whether a case failed."""
-    try:
-        with _Watcher(plan) as watcher:
-            rows = run_plan(plan, observer=watcher)
-    except KeyboardInterrupt:
-        text = f"stopped; what is measured is in {plan.directory.path}, and the same command goes on from there"
-        err.print(text, markup=False, soft_wrap=True)
-        raise typer.Exit(130) from None
-    except OSError as error:
-        text = f"{error.filename or plan.directory.path}: cannot write there: {error.strerror}"
-        raise InputError(f"{text}; what was measured before is kept") from None
-    out.print(_summary(rows))
-    failed = [row for row in rows if row.status == "failed"]
-    for row in failed:
-        _say(f"failed: {row.label} on {describe(Case.model_validate(row.case))}: {row.reason}")
-    with _waiting("drawing the report"):
-        page = render_report(plan.directory.path)
-    _say(f"report: {page}")
-    return bool(failed)
-
-
-class _Watcher(Observer):
-    """Progress of a sweep: a bar in a terminal, plain lines elsewhere."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.total = len(plan.pending)
-        self.count = 0
-        self.bar: Progress | None = None
-        if out.is_terminal and not out.is_dumb_terminal:
-            what = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
-            columns = (BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), what)
-            self.bar = Progress(*columns, console=out, transient=True, expand=True)
-            self.task = self.bar.add_task("", total=self.total)
-
-    def __enter__(self) -> "_Watcher":
-        if self.bar:
-            self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar:
-            self.bar.stop()
-
-    def started(self, case: Case, what: str) -> None:
-        """Say what is being worked on."""
-        if self.bar:
-            doing = "truth of" if what == "truth" else case.label + " on"
-            self.bar.update(self.task, description=escape(f"{doing} {describe(case)}"))
-
-    def finished(self, row: Row) -> None:
-        """Count a row."""
-        self.count += 1
-        if self.bar:
-            self.bar.advance(self.task)
-        else:
-            tail = f": {row.reason}" if row.reason else ""
-            problem = describe(Case.model_validate(row.case))
-            _say(f"[{self.count}/{self.total}] {row.label} on {problem}: {row.status}{tail}")
-
-
-def describe(case: Case) -> str:
-    """A problem in a few words: ``planted, 978 genes, 50 sets``."""
-    return ", ".join(_parts(case))
-
-
-def _parts(case: Case) -> list[str]:
-    """What was measured on, then whatever is not as by default."""
-    source = case.source
-    if source.kind == "ranking":
-        parts = [f"{source.ranking} × {source.gene_sets}"]
-        usual = {"kind", "ranking", "gene_sets"}
-    else:
-        parts = [source.generator, f"{source.genes:,} genes", f"{source.sets} sets of {source.set_size}"]
-        usual = {"kind", "generator", "genes", "sets", "set_size"}
-    changed = source.model_dump(exclude_defaults=True, exclude=usual) | case.model_dump(
-        exclude_defaults=True, include={"dtype", "device", "threads"}
-    )
-    default = EnrichmentParams()
-    changed |= {key: value for key, value in asdict(case.params).items() if value != getattr(default, key)}
-    return [*parts, *(f"{key} {value}" for key, value in changed.items())]
-
-
-def _summary(rows: list[Row]) -> Table:
-    problems = [_parts(Case.model_validate(row.case)) for row in rows]
-    common = [part for part in problems[0] if all(part in other for other in problems)]
-    names = [", ".join(part for part in problem if part not in common) for problem in problems]
-    several = any(names)
-    table = Table(
-        *(["problem"] if several else []),
-        Column("backend", overflow="fold"),
-        *("status", "error", "gradient error", "time", "memory"),
-        title=escape(", ".join(common)),
-        title_justify="left",
-        caption="error: mean relative, of the score. time: forward and backward pass; of hard, forward only.",
-        caption_justify="left",
-    )
-    for row, name in zip(rows, names):
-        metrics = row.metrics
-        table.add_row(
-            *([escape(name)] if several else []),
-            escape(row.label),
-            row.status,
-            _known(wording.error, metrics.get("value_error_mean")),
-            _known(wording.error, metrics.get("gradient_error")),
-            _known(wording.seconds, metrics.get("step_seconds", metrics.get("forward_seconds"))),
-            _known(wording.mebibytes, metrics.get("step_peak_mib", metrics.get("forward_peak_mib"))),
-        )
-    return table
-
-
-def _known(form: Callable[[float], str], value: float | None) -> str:
-    return "" if value is None else form(value)
-
-
-def _say(text: str) -> None:
-    out.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _waiting(what: str) -> Iterator[None]:
-    """A spinner in a terminal, a line elsewhere."""
-    if out.is_terminal and not out.is_dumb_terminal:
-        with out.status(what):
-            yield
-    else:
-        _say(f"{what} …")
-        yield
+        say(line)

@@ -19,7 +19,7 @@ from torch import Tensor
 from dgsea_bench.backends import DEFAULT_BACKEND, Backend, get_backend
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.gene_sets import GeneSets
-from dgsea_bench.core.params import EnrichmentParams
+from dgsea_bench.core.params import EnrichmentParams, require_type
 
 
 def soft_rank(
@@ -47,8 +47,10 @@ def running_sum(
     Raises:
         InputError: as `enrichment_score`.
     """
+    params = params or EnrichmentParams()
+    require_type("params", params, EnrichmentParams)
     method = prepare(scores, get_backend(backend), gene_sets)
-    sums = method.running_sum(method.rank(scores, params or EnrichmentParams()), gene_sets.to(scores.device))
+    sums = method.running_sum(method.rank(scores, params), gene_sets.to(scores.device))
     return sums.to(scores.dtype)
 
 
@@ -71,8 +73,10 @@ def enrichment_score(
         InputError: scores of another shape or type, not finite, or over another number of genes than the sets;
             an unknown backend; or a gradient asked of a backend that has none.
     """
+    params = params or EnrichmentParams()
+    require_type("params", params, EnrichmentParams)
     method = prepare(scores, get_backend(backend), gene_sets)
-    return method.enrichment_score(method.rank(scores, params or EnrichmentParams()), gene_sets.to(scores.device))
+    return method.enrichment_score(method.rank(scores, params), gene_sets.to(scores.device))
 
 
 def prepare(scores: Tensor, backend: Backend, gene_sets: GeneSets | None = None) -> Backend:

@@ -101,7 +101,7 @@ class EnrichmentResult:
         """(B, P) share of the ranking from the end that the score names up to the peak."""
         genes, peaks = self.ranks.shape[1], self.peaks.cpu().numpy()
         positive = self.es.detach().cpu().numpy() >= 0
-        return np.where(positive, peaks, genes - peaks) / genes
+        return np.where(positive, peaks, genes + 1 - peaks) / genes
 
 
 def _flat(values: Tensor) -> np.ndarray:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dgsea_bench.backends import DEFAULT_BACKEND, Backend, Hard, Ranking, get_backend
 from dgsea_bench.core.gene_sets import GeneSets
-from dgsea_bench.core.params import EnrichmentParams, NullParams
+from dgsea_bench.core.params import EnrichmentParams, NullParams, require_type
 from dgsea_bench.core.permutations import draw_permutations
 from dgsea_bench.enrichment import prepare
 from dgsea_bench.enrichment_result import EnrichmentResult
@@ -62,6 +62,8 @@ def normalized_enrichment_score(
     """
     method = prepare(scores, get_backend(backend), gene_sets)
     params, null = params or EnrichmentParams(), null or NullParams()
+    require_type("params", params, EnrichmentParams)
+    require_type("null", null, NullParams)
     sets = gene_sets.to(scores.device)
     hard = Hard().rank(scores.detach(), params)
     ranking = hard if isinstance(method, Hard) else method.rank(scores, params)

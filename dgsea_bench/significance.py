@@ -20,7 +20,7 @@ from scipy import stats
 from torch import Tensor
 
 from dgsea_bench.core.errors import InputError
-from dgsea_bench.core.params import FEWEST_PERMUTATIONS, NullParams, PValue
+from dgsea_bench.core.params import FEWEST_PERMUTATIONS, NullParams, PValue, require_type
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +63,7 @@ def significance(
             without a classical null.
     """
     params = params or NullParams()
+    require_type("params", params, NullParams)
     _check_scores(es, null_es, "null_es")
     scales = mean_magnitudes(null_es, params)
     if params.calibrate:
@@ -125,13 +126,23 @@ def _robust_mean(values: Tensor, wanted: Tensor, params: NullParams) -> Tensor:
     count = wanted.sum(-1, keepdim=True)
     present = torch.arange(values.shape[-1], device=values.device) < count
     low, high = (_quantile(ordered, count, share) for share in (params.trim, 1 - params.trim))
-    inside = present & (ordered >= low) & (ordered <= high)
+    rounding = _rounding(values)
+    inside = present & (ordered >= low - rounding) & (ordered <= high + rounding)
     clipped = ordered.clamp(low, high).masked_fill(~present, 0.0).sum(-1) / count[..., 0].clamp_min(1)
     kept = inside.sum(-1)
     trimmed = ordered.masked_fill(~inside, 0.0).sum(-1) / kept.clamp_min(1)
     trimmed = torch.where(kept > 0, trimmed, clipped)  # of two values neither lies within their quantiles
     mean = (1 - params.shrinkage) * trimmed + params.shrinkage * clipped
     return mean.masked_fill(count[..., 0] == 0, math.nan)
+
+
+def _rounding(null_es: Tensor) -> Tensor:
+    """(..., 1) by how much null scores of a set may differ and still be equal.
+
+    Equal ones differ in their last bits according to what they were computed beside, which must change no result.
+    """
+    relative = 1e-12 if null_es.dtype == torch.float64 else 1e-6
+    return relative * null_es.detach().abs().amax(-1, keepdim=True)
 
 
 def _quantile(ordered: Tensor, count: Tensor, share: float) -> Tensor:
@@ -163,9 +174,7 @@ def count_null(
     """
     es, values = es.detach(), null_es.detach()[..., params.for_p_values(null_es.shape[-1])]
     same_sign = (values >= 0) == (es >= 0)[..., None]
-    # Equal scores may differ by rounding, according to what they were computed beside.
-    rounding = 1e-12 if es.dtype == torch.float64 else 1e-6
-    extreme = same_sign & (values.abs() >= es.abs()[..., None] - rounding)
+    extreme = same_sign & (values.abs() >= es.abs()[..., None] - _rounding(values))
     return extreme.sum(-1).to(es.dtype), same_sign.sum(-1).to(es.dtype)
 
 
@@ -229,6 +238,7 @@ def pooled_ratio(
     """
     observed = nes.detach().double().cpu().numpy()
     signs = (observed >= 0, observed < 0)
+    rounding = 1e-10 if nes.dtype == torch.float64 else 1e-5
     as_extreme, of_sign = np.zeros_like(observed), np.zeros((2, len(observed)))
     for part in parts:
         pooled = part.detach().double().cpu().numpy().reshape(len(observed), -1)
@@ -236,19 +246,20 @@ def pooled_ratio(
             for number, mine in enumerate((values[values >= 0], values[values < 0])):
                 of_sign[number, row] += mine.size
                 wanted = signs[number][row]
-                as_extreme[row, wanted] += _count_as_extreme(observed[row, wanted], mine)
+                as_extreme[row, wanted] += _count_as_extreme(observed[row, wanted], mine, rounding)
     ratio = np.full_like(observed, math.nan)
     for number, sign in enumerate(signs):
         for row, wanted in enumerate(sign):
             if wanted.any() and of_sign[number, row] > 0:
                 mine = observed[row, wanted]
                 null_share = as_extreme[row, wanted] / of_sign[number, row]
-                ratio[row, wanted] = np.minimum(1.0, null_share / (_count_as_extreme(mine, mine) / mine.size))
+                share = _count_as_extreme(mine, mine, rounding) / mine.size
+                ratio[row, wanted] = np.minimum(1.0, null_share / share)
     return torch.from_numpy(ratio).to(nes)
 
 
-def _count_as_extreme(thresholds: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """How many values are at least as large in magnitude as each threshold."""
+def _count_as_extreme(thresholds: np.ndarray, values: np.ndarray, rounding: float) -> np.ndarray:
+    """How many values are at least as large in magnitude as each threshold, but for a relative rounding."""
     ascending = np.sort(np.abs(values))
-    count: np.ndarray = ascending.size - np.searchsorted(ascending, np.abs(thresholds), side="left")
+    count: np.ndarray = ascending.size - np.searchsorted(ascending, np.abs(thresholds) * (1 - rounding), side="left")
     return count

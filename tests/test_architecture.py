@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "dgsea_bench"
 FLOORS = [
     *("core", "backends", "enrichment", "significance", "enrichment_result", "normalized_enrichment", "loss"),
-    *("data", "scoring", "bench", "report", "testing", "cli", "__main__"),
+    *("data", "scoring", "bench", "report", "testing", "terminal", "show_scores", "show_sweep", "cli", "__main__"),
 ]
 FILES = {
     ".".join(("dgsea_bench", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path

@@ -12,6 +12,7 @@ from dgsea_bench.bench.environment import describe_environment
 from dgsea_bench.bench.results import Row, RunDirectory, as_frame
 from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, Scenario, contestant, read_scenario
 from dgsea_bench.data.sources import RankingSource
+from dgsea_bench.scoring import describe_problem
 
 
 class Observer:
@@ -163,11 +164,6 @@ def _remarks(cases: Sequence[Case]) -> list[str]:
     sources = dict.fromkeys(case.source for case in cases if isinstance(case.source, RankingSource))
     remarks = []
     for source in sources:
-        problem = source.load()
-        dropped = problem.gene_sets.dropped_by_reason
-        counts = "".join(f"; {count:,} left out: {reason}" for reason, count in dropped.items())
-        remarks.append(
-            f"{source.ranking}: {problem.scores.shape[1]:,} genes, {problem.tied_share:.1%} of them tied; "
-            f"{source.gene_sets}: {len(problem.gene_sets):,} gene sets used{counts}"
-        )
+        told = "; ".join(describe_problem(source.load()))
+        remarks.append(f"{source.ranking} × {source.gene_sets}: {told}")
     return remarks

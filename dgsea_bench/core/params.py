@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal, get_args
 
 from dgsea_bench.core.errors import InputError, did_you_mean
@@ -109,8 +110,12 @@ class NullParams:
     gradient: bool = False
 
     def __post_init__(self) -> None:
-        _require_whole("permutations", self.permutations, FEWEST_PERMUTATIONS, 2**31 - 1)
-        _require_whole("seed", self.seed, 0, 2**63 - 1)
+        for name, least, most in (("permutations", FEWEST_PERMUTATIONS, 2**31 - 1), ("seed", 0, 2**63 - 1)):
+            value = getattr(self, name)
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if not whole or not least <= int(value) <= most:
+                raise InputError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+            object.__setattr__(self, name, int(value))  # numpy's integers are no JSON
         if not (_is_number(self.trim) and 0 <= self.trim < 0.5):
             raise InputError(f"trim is {self.trim!r}; it must be 0 or more and below 0.5")
         if not (_is_number(self.shrinkage) and 0 <= self.shrinkage <= 1):
@@ -143,12 +148,15 @@ class NullParams:
 
     def _first(self, permutations: int) -> int:
         assert self.split is not None  # noqa: S101 (for the type checker)
-        return min(max(1, int(permutations * self.split)), permutations - 1)
+        return min(max(1, int(permutations * self.split + 1e-9)), permutations - 1)
 
 
-def _require_whole(name: str, value: object, least: int, most: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise InputError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+def require_type(name: str, value: object, kind: type) -> None:
+    """Raise for a value of another type, such as the name of a preset in the place of parameters."""
+    if not isinstance(value, kind):
+        raise InputError(
+            f"{name} is {value!r}; it must be of type {kind.__name__}, as {kind.__name__}.preset(...) makes"
+        )
 
 
 def _is_number(value: object) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from dgsea_bench.bench.witnesses import WITNESSES
 from dgsea_bench.report import plots, tables, wording
 from dgsea_bench.report.calibration import calibration
 from dgsea_bench.report.content import Figure, Headline, Section
@@ -24,12 +25,18 @@ def headline(run: Run) -> Headline:
     kinds = list(dict.fromkeys(problem.scores for problem in run.problems))
     measured = (
         f"{wording.plural(len(run.rows), 'case')}: {count['done']:,} done, {count['skipped']:,} skipped, "
-        f"{count['failed']:,} failed. {wording.plural(len(run.labels), 'backend')} at {sizes_in_words(run.problems)} "
+        f"{count['failed']:,} failed. {_contestants(run)} at {sizes_in_words(run.problems)} "
         f"on {wording.plural(len(kinds), 'kind')} of scores ({wording.listed(kinds)})."
     )
     compared = any(row.task == "enrichment" for row in run.rows)
     question = "which dGSEA backend to use" if compared else "does dNES rank pathways as GSEA does?"
     return Headline(f"{names}: {question}", measured, "; ".join(tables.machines(run)))
+
+
+def _contestants(run: Run) -> str:
+    """``3 backends and gseapy``."""
+    outside = [label for label in run.labels if label in WITNESSES]
+    return wording.listed([wording.plural(len(run.labels) - len(outside), "backend"), *outside])
 
 
 def verdict(run: Run) -> Section:

@@ -1,0 +1,180 @@
+"""How a sweep is announced, watched and summed up in the terminal."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column, Table
+
+from dgsea_bench.bench.results import Row
+from dgsea_bench.bench.scenario import Case
+from dgsea_bench.bench.sweep import Observer, Plan, run_plan
+from dgsea_bench.core.errors import InputError
+from dgsea_bench.core.params import EnrichmentParams, NullParams
+from dgsea_bench.report import render_report, wording
+from dgsea_bench.terminal import err, out, say, waiting
+
+
+def show_plan(plan: Plan, *, list_cases: bool) -> None:
+    """What a sweep is going to do, with a line per case if asked for."""
+    finished = len(plan.cases) - len(plan.pending)
+    say(f"{plan.scenario.name}: {plan.scenario.summary}")
+    for remark in plan.remarks:
+        say(f"  {remark}")
+    already = f", {finished} of them measured before (--fresh measures anew)" if finished else ""
+    say(f"  {len(plan.cases)} cases{already}; results in {plan.directory.path}")
+    if list_cases:
+        table = Table("case", "backend", "problem", "threads", "")
+        for case in plan.cases:
+            state = case.skip or ("" if case in plan.pending else "measured before")
+            table.add_row(case.case_id, escape(case.label), escape(describe(case)), str(case.threads), escape(state))
+        out.print(table)
+
+
+def run_and_report(plan: Plan) -> bool:
+    """Run a plan with progress and print the summary; whether a case failed."""
+    try:
+        with _Watcher(plan) as watcher:
+            rows = run_plan(plan, observer=watcher)
+    except KeyboardInterrupt:
+        text = f"stopped; what is measured is in {plan.directory.path}, and the same command goes on from there"
+        err.print(text, markup=False, soft_wrap=True)
+        raise typer.Exit(130) from None
+    except OSError as error:
+        text = f"{error.filename or plan.directory.path}: cannot write there: {error.strerror}"
+        raise InputError(f"{text}; what was measured before is kept") from None
+    out.print(summary(rows))
+    failed = [row for row in rows if row.status == "failed"]
+    for row in failed:
+        say(f"failed: {row.label} on {describe(Case.model_validate(row.case))}: {row.reason}")
+    with waiting("drawing the report"):
+        page = render_report(plan.directory.path)
+    say(f"report: {page}")
+    return bool(failed)
+
+
+class _Watcher(Observer):
+    """Progress of a sweep: a bar in a terminal, plain lines elsewhere."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.total = len(plan.pending)
+        self.count = 0
+        self.bar: Progress | None = None
+        if out.is_terminal and not out.is_dumb_terminal:
+            what = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+            columns = (BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), what)
+            self.bar = Progress(*columns, console=out, transient=True, expand=True)
+            self.task = self.bar.add_task("", total=self.total)
+
+    def __enter__(self) -> "_Watcher":
+        if self.bar:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def started(self, case: Case, what: str) -> None:
+        """Say what is being worked on."""
+        if self.bar:
+            doing = "truth of" if what == "truth" else case.label + " on"
+            self.bar.update(self.task, description=escape(f"{doing} {describe(case)}"))
+
+    def finished(self, row: Row) -> None:
+        """Count a row."""
+        self.count += 1
+        if self.bar:
+            self.bar.advance(self.task)
+        else:
+            tail = f": {row.reason}" if row.reason else ""
+            problem = describe(Case.model_validate(row.case))
+            say(f"[{self.count}/{self.total}] {row.label} on {problem}: {row.status}{tail}")
+
+
+def describe(case: Case) -> str:
+    """A problem in a few words: ``planted, 978 genes, 50 sets``."""
+    return ", ".join(_parts(case))
+
+
+def _parts(case: Case) -> list[str]:
+    """What was measured on, then whatever is not as by default."""
+    source = case.source
+    if source.kind == "ranking":
+        parts = [f"{source.ranking} × {source.gene_sets}"]
+        usual = {"kind", "ranking", "gene_sets"}
+    else:
+        parts = [source.generator, f"{source.genes:,} genes", f"{source.sets} sets of {source.set_size}"]
+        usual = {"kind", "generator", "genes", "sets", "set_size"}
+    changed = source.model_dump(exclude_defaults=True, exclude=usual) | case.model_dump(
+        exclude_defaults=True, include={"dtype", "device", "threads"}
+    )
+    for given, default in ((case.params, EnrichmentParams()), (case.null, NullParams())):
+        for key, value in (asdict(given) if given is not None else {}).items():
+            if value != getattr(default, key):
+                changed["null seed" if key == "seed" else key] = value
+    return [*parts, *(f"{key} {value}" for key, value in changed.items())]
+
+
+def summary(rows: list[Row]) -> Table:
+    """A line per case; what all problems have in common is the title."""
+    problems = [_parts(Case.model_validate(row.case)) for row in rows]
+    common = [part for part in problems[0] if all(part in other for other in problems)]
+    names = [", ".join(part for part in problem if part not in common) for problem in problems]
+    several = any(names)
+    header, caption, cells = SUMMARIES[rows[0].task]
+    table = Table(
+        *(["problem"] if several else []),
+        Column("backend", overflow="fold"),
+        "status",
+        *header,
+        title=escape(", ".join(common)),
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+    )
+    for row, name in zip(rows, names):
+        problem = [escape(name)] if several else []
+        table.add_row(*problem, escape(row.label), row.status, *cells(row.metrics))
+    return table
+
+
+def _enrichment_cells(metrics: dict[str, float]) -> list[str]:
+    return [
+        _known(wording.error, metrics.get("value_error_mean")),
+        _known(wording.error, metrics.get("gradient_error")),
+        _known(wording.seconds, metrics.get("step_seconds", metrics.get("forward_seconds"))),
+        _known(wording.mebibytes, metrics.get("step_peak_mib", metrics.get("forward_peak_mib"))),
+    ]
+
+
+def _significance_cells(metrics: dict[str, float]) -> list[str]:
+    return [
+        _known(wording.share, metrics.get("nes_spearman")),
+        _known(wording.share, metrics.get("nes_slope")),
+        _known(wording.share, metrics.get("p_below")),
+        _known(wording.seconds, metrics.get("null_seconds")),
+        _known(wording.mebibytes, metrics.get("null_peak_mib")),
+    ]
+
+
+SUMMARIES: dict[str, tuple[tuple[str, ...], str, Callable[[dict[str, float]], list[str]]]] = {
+    "enrichment": (
+        ("error", "gradient error", "time", "memory"),
+        "error: mean relative, of the score. time: forward and backward pass; of hard, forward only.",
+        _enrichment_cells,
+    ),
+    "significance": (
+        ("Spearman", "slope", "p < 0.05", "time", "memory"),
+        "Spearman, slope: of dNES on NES, medians over profiles. p < 0.05: share, where nothing is enriched. "
+        "time: of a profile's NES with its null distribution.",
+        _significance_cells,
+    ),
+}
+"""Task -> header, caption and cells of the table that ends a sweep."""
+
+
+def _known(form: Callable[[float], str], value: float | None) -> str:
+    return "" if value is None else form(value)
