@@ -23,6 +23,7 @@ from dgsea_bench.bench.sweep import plan_sweep
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.formats import Duplicates
+from dgsea_bench.data.sources import read_problem
 from dgsea_bench.report import render_report
 from dgsea_bench.show_scores import ScoreWatcher, show_scores
 from dgsea_bench.show_sweep import run_and_report, show_plan
@@ -169,7 +170,7 @@ def score(
         scoring.check_writable(output, sparing=(ranking, gene_sets))
     try:
         with _threads(threads):
-            problem = scoring.read_problem(
+            problem = read_problem(
                 ranking,
                 gene_sets,
                 min_size=min_size,

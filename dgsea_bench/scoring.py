@@ -19,9 +19,7 @@ from dgsea_bench.backends import DEFAULT_BACKEND, Backend, get_backend
 from dgsea_bench.core.errors import InputError, shorten
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams, NullParams
-from dgsea_bench.data.formats import Duplicates, read_gmt, read_ranking
 from dgsea_bench.data.problem import Problem
-from dgsea_bench.data.sources import locate
 from dgsea_bench.enrichment_result import EnrichmentResult
 from dgsea_bench.normalized_enrichment import normalized_enrichment_score
 from dgsea_bench.significance import permutations_for_p_values, smallest_p_value
@@ -91,34 +89,11 @@ def _numeric(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{"Tag %": tag, "Gene %": gene})
 
 
-def read_problem(
-    ranking: str | Path,
-    gene_sets: str | Path,
-    *,
-    min_size: int = 15,
-    max_size: int | None = 500,
-    duplicates: Duplicates = "error",
-) -> Problem:
-    """A ranked list (.rnk) and gene sets (.gmt), matched; files are looked for as those of scenarios are.
-
-    Raises:
-        InputError: a file that is missing or malformed, scores that are all equal, or no set that can be used.
-    """
-    scores = read_ranking(locate(str(ranking)), duplicates=duplicates)
-    sets = read_gmt(locate(str(gene_sets)))
-    if scores.nunique() == 1:
-        raise InputError(
-            f"{ranking}: the scores of all {len(scores):,} genes are {scores.iloc[0]:g}; nothing is ranked"
-        )
-    matched = GeneSets.from_dict(sets, tuple(scores.index), min_size=min_size, max_size=max_size)
-    return Problem(torch.from_numpy(scores.to_numpy(copy=True))[None], matched)
-
-
 def describe_problem(problem: Problem) -> list[str]:
     """Genes, ties, and the sets that are used or left out: a line each."""
     return [
         f"{problem.scores.shape[1]:,} genes, {problem.tied_share:.1%} of them tied",
-        f"{len(problem.gene_sets):,} gene sets used",
+        f"{len(problem.gene_sets):,} gene set{'' if len(problem.gene_sets) == 1 else 's'} used",
         *(f"{count:,} left out: {reason}" for reason, count in problem.gene_sets.dropped_by_reason.items()),
     ]
 

@@ -126,7 +126,7 @@ def summary(rows: list[Row]) -> Table:
     several = any(names)
     header, caption, cells = SUMMARIES[rows[0].task]
     table = Table(
-        *(["problem"] if several else []),
+        *([Column("problem", min_width=18)] if several else []),
         Column("backend", overflow="fold"),
         "status",
         *header,

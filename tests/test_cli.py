@@ -13,6 +13,7 @@ from dgsea_bench import cli, scoring, show_scores
 from dgsea_bench.backends import backends
 from dgsea_bench.bench import promises
 from dgsea_bench.bench.scenario import built_in_scenarios
+from dgsea_bench.data.sources import read_problem
 
 TINY = """name = "tiny"
 summary = "A test."
@@ -228,7 +229,7 @@ def test_a_dry_run_on_files_says_what_is_in_them(call, here, mine):
     ranking, gene_sets = mine
     code, printed, _ = call("sweep", "real-ranking", "--ranking", ranking, "--gene-sets", gene_sets, "--dry-run")
     assert code == 0
-    assert f"{ranking} × {gene_sets}: 40 genes, 0.0% of them tied; 1 gene sets used" in printed
+    assert f"{ranking} × {gene_sets}: 40 genes, 0.0% of them tied; 1 gene set used" in printed
     assert list(here.iterdir()) == []
 
 
@@ -373,7 +374,7 @@ def test_scores_are_shown_and_written(call, here, yours, name, separator):
     assert f"all 30, with Tag %, Gene % and leading edges: {name}" in printed
     assert [path.name for path in here.iterdir()] == [name]
     written = pd.read_csv(here / name, sep=separator)
-    problem = scoring.read_problem(*yours)
+    problem = read_problem(*yours)
     expected = scoring.score_problem(problem, ["hard", "exact"], null=scoring.NullParams(permutations=50)).table()
     assert written["Term"].tolist() == expected["Term"].tolist()
     numbers = expected.select_dtypes("float").columns

@@ -18,7 +18,7 @@ from dgsea_bench import scoring
 from dgsea_bench.backends import Hard, Nyswin
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
-from dgsea_bench.data.sources import SyntheticSource
+from dgsea_bench.data.sources import SyntheticSource, read_problem
 from dgsea_bench.normalized_enrichment import normalized_enrichment_score
 from dgsea_bench.scoring import (
     DEFAULT_BACKENDS,
@@ -26,7 +26,6 @@ from dgsea_bench.scoring import (
     describe_null,
     describe_problem,
     duration,
-    read_problem,
     score_problem,
     write_table,
 )

@@ -94,12 +94,15 @@ class RankingSource(_Source):
         """Read and match the files.
 
         Raises:
-            InputError: a file that is missing or malformed, or no set that can be used.
+            InputError: as `read_problem`.
         """
-        scores = read_ranking(locate(self.ranking), duplicates=self.duplicates)
-        sets = read_gmt(locate(self.gene_sets))
-        gene_sets = GeneSets.from_dict(sets, tuple(scores.index), min_size=self.min_size, max_size=self.max_size)
-        return Problem(torch.from_numpy(scores.to_numpy(copy=True))[None], gene_sets)
+        return read_problem(
+            self.ranking,
+            self.gene_sets,
+            min_size=self.min_size,
+            max_size=self.max_size,
+            duplicates=self.duplicates,
+        )
 
     def count_genes(self) -> int:
         """Genes of the ranking."""
@@ -115,6 +118,29 @@ class RankingSource(_Source):
 
 
 Source = Annotated[SyntheticSource | RankingSource, Field(discriminator="kind")]
+
+
+def read_problem(
+    ranking: str | Path,
+    gene_sets: str | Path,
+    *,
+    min_size: int = 15,
+    max_size: int | None = 500,
+    duplicates: Duplicates = "error",
+) -> Problem:
+    """A ranked list (.rnk) and gene sets (.gmt), matched; files are looked for as those of scenarios are.
+
+    Raises:
+        InputError: a file that is missing or malformed, scores that are all equal, or no set that can be used.
+    """
+    scores = read_ranking(locate(str(ranking)), duplicates=duplicates)
+    sets = read_gmt(locate(str(gene_sets)))
+    if scores.nunique() == 1:
+        raise InputError(
+            f"{ranking}: the scores of all {len(scores):,} genes are {scores.iloc[0]:g}; nothing is ranked"
+        )
+    matched = GeneSets.from_dict(sets, tuple(scores.index), min_size=min_size, max_size=max_size)
+    return Problem(torch.from_numpy(scores.to_numpy(copy=True))[None], matched)
 
 
 def locate(path: str) -> Path:

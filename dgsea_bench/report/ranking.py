@@ -114,7 +114,7 @@ def _distribution(run: Run, groups: Groups, column: str, metric: str, tick: Form
     if not samples:
         missing = "Not drawn: the details of this run hold no profiles (details/*/profiles.parquet)."
         return Figure(wording.capital(title), None, "", missing=missing)
-    heading = _distribution_heading(samples, groups, metric)
+    heading = _distribution_heading(run, samples, groups, metric)
     caption = (
         f"{wording.capital(title)}. A faint dot is a profile; the marker is the median, its line goes from the first "
         f"to the third quartile.{_not_all(run, groups)}"
@@ -128,10 +128,12 @@ def _distribution(run: Run, groups: Groups, column: str, metric: str, tick: Form
     return Figure(heading, svg, caption, alternative=alternative)
 
 
-def _distribution_heading(samples: Sequence[Sample], groups: Groups, metric: str) -> str:
+def _distribution_heading(run: Run, samples: Sequence[Sample], groups: Groups, metric: str) -> str:
     """Where the first backend, which is exact if it was measured, does worst."""
     item = next((sample for sample in samples if sample.label == "exact"), samples[0])
-    medians = {groups[number][0]: median(values) for number, values in item.values.items()}
+    names = {groups[number][1]: groups[number][0] for number in item.values}
+    known = {r.problem: r.typical(metric) for r in run.results if r.label == item.label and r.problem in names}
+    medians = {names[problem]: value for problem, value in known.items() if value is not None}
     if metric == "nes_slope":
         return (
             f"dNES is on a scale of its own: slopes of {wording.span(medians.values(), wording.share)} ({item.label})"

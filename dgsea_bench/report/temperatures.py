@@ -86,7 +86,7 @@ def _map_figure(item: _Map, metric: str, subject: str, form: Callable[[float], s
         values, [f"{rank:g}" for rank in item.rows], [f"{absolute:g}" for absolute in item.columns], form,
         row_title="tau_rank", column_title="tau_abs",
     )  # fmt: skip
-    caption = f"{wording.capital(title)}, median over profiles. {item.where}, {item.label}."
+    caption = f"{wording.capital(title)}, median over profiles. {item.where}, {item.label}. a / b: tau_rank / tau_abs."
     cells = [f"{form(value)} at {_at(at)}" for at, value in sorted(known.items())]
     return Figure(heading, svg, caption, alternative=f"Map of {title}: {'; '.join(cells)}.")
 
@@ -105,8 +105,21 @@ def _map_sentence(item: _Map) -> str:
             again = item.known("gradient_repeatability").get(at)
             gradient = f"; {_percent(reach)} of genes receive a gradient" if reach is not None else ""
             gradient += f", which repeats with a cosine of {wording.share(again)}" if again is not None else ""
-            parts.append(f"at {name} ({_at(at)}) the correlation is {wording.share(known[at])}{gradient}")
-    return f"{wording.capital(item.where)}: {'. '.join(wording.capital(part) for part in parts)}."
+            where = f"at {name} (tau_rank {at[0]:g}, tau_abs {at[1]:g})"
+            parts.append(f"{where} the correlation is {wording.share(known[at])}{gradient}")
+    moves = (
+        f"the correlation changes by up to {_reach(known, 1):.3f} with tau_abs, and by up to "
+        f"{_reach(known, 0):.3f} with tau_rank"
+    )
+    return f"{wording.capital(item.where)}: {'. '.join(wording.capital(part) for part in (moves, *parts))}."
+
+
+def _reach(known: dict[tuple[float, float], float], varied: int) -> float:
+    """The largest change when one temperature is varied and the other is not."""
+    lines: dict[float, list[float]] = {}
+    for at, value in known.items():
+        lines.setdefault(at[1 - varied], []).append(value)
+    return max(max(values) - min(values) for values in lines.values())
 
 
 def _at(place: tuple[float, float]) -> str:

@@ -283,7 +283,7 @@ def test_a_ranking_with_files_is_measured_and_remarked_on(tmp_path):
     )
     plan = plan_sweep(file, out=tmp_path / "run")
     assert plan.remarks == (
-        f"{tmp_path}/a.rnk: 40 genes, 10.0% of them tied; {tmp_path}/a.gmt: 2 gene sets used; "
+        f"{tmp_path}/a.rnk × {tmp_path}/a.gmt: 40 genes, 10.0% of them tied; 2 gene sets used; "
         "1 left out: fewer than 5 genes in the ranking",
     )
     (row,) = run_plan(plan)

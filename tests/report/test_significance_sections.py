@@ -112,8 +112,12 @@ def test_the_map_over_temperatures(tmp_path):
     html = render(tmp_path, map_rows())
     text = text_of(html)
     assert "Agreement of dNES with NES: 0.928 at 1.2 / 0.6" in text
-    assert "At the recommended (1.2 / 0.6) the correlation is 0.928; 100 % of genes receive a gradient" in text
-    assert "At the best of the map (0.1 / 0.01)" in text
+    assert (
+        "At the recommended (tau_rank 1.2, tau_abs 0.6) the correlation is 0.928; 100 % of genes receive a gradient"
+        in text
+    )
+    assert "At the best of the map (tau_rank 0.1, tau_abs 0.01)" in text
+    assert "The correlation changes by up to 0.071 with tau_abs, and by up to 0.066 with tau_rank" in text
     assert html.count("Map of ") == 4
     assert "5 more problems in the table only" not in text  # as few as these are all drawn
 
