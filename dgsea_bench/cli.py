@@ -179,7 +179,8 @@ def score(
             )
             for line in (*scoring.describe_problem(problem), *scoring.describe_null(null)):
                 say(line)
-            with ScoreWatcher() as watcher:
+            watcher = ScoreWatcher()
+            with watcher:
                 scored = scoring.score_problem(
                     problem,
                     named or scoring.DEFAULT_BACKENDS,

@@ -8,14 +8,14 @@ import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from dgsea_bench import scoring
 from dgsea_bench.backends import backends as known_backends
 from dgsea_bench.bench.metrics import profile_agreement
 from dgsea_bench.report import wording
-from dgsea_bench.terminal import out, say
+from dgsea_bench.terminal import Bar, out, say
 
 SHOWN = 20
 """Rows of a table of scores that are printed."""
@@ -94,25 +94,15 @@ def _statistic(short: str, value: float) -> str:
     return f"{value:.0e}" if 0 < value < 1e-3 else f"{value:.3f}"
 
 
-class ScoreWatcher:
+class ScoreWatcher(Bar):
     """Progress of a scoring: a bar in a terminal, plain lines elsewhere."""
 
     def __init__(self) -> None:
+        left = TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True))
+        super().__init__(
+            TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn(), TimeElapsedColumn(), left
+        )
         self.name, self.told = "", 0.0
-        self.bar: Progress | None = None
-        if out.is_terminal and not out.is_dumb_terminal:
-            left = TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True))
-            columns = (TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn(), TimeElapsedColumn(), left)
-            self.bar = Progress(*columns, console=out, transient=True)
-
-    def __enter__(self) -> "ScoreWatcher":
-        if self.bar:
-            self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar:
-            self.bar.stop()
 
     def __call__(self, name: str, share: float, left: float | None) -> None:
         """Say how far a backend is."""

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from dgsea_bench.bench.results import Row
@@ -14,7 +14,7 @@ from dgsea_bench.bench.sweep import Observer, Plan, run_plan
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.report import render_report, wording
-from dgsea_bench.terminal import err, out, say, waiting
+from dgsea_bench.terminal import Bar, err, out, say, waiting
 
 
 def show_plan(plan: Plan, *, list_cases: bool) -> None:
@@ -36,7 +36,8 @@ def show_plan(plan: Plan, *, list_cases: bool) -> None:
 def run_and_report(plan: Plan) -> bool:
     """Run a plan with progress and print the summary; whether a case failed."""
     try:
-        with _Watcher(plan) as watcher:
+        watcher = _Watcher(plan)
+        with watcher:
             rows = run_plan(plan, observer=watcher)
     except KeyboardInterrupt:
         text = f"stopped; what is measured is in {plan.directory.path}, and the same command goes on from there"
@@ -55,27 +56,17 @@ def run_and_report(plan: Plan) -> bool:
     return bool(failed)
 
 
-class _Watcher(Observer):
+class _Watcher(Bar, Observer):
     """Progress of a sweep: a bar in a terminal, plain lines elsewhere."""
 
     def __init__(self, plan: Plan) -> None:
+        what = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+        columns = (BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), what)
+        super().__init__(*columns, expand=True)
         self.total = len(plan.pending)
         self.count = 0
-        self.bar: Progress | None = None
-        if out.is_terminal and not out.is_dumb_terminal:
-            what = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
-            columns = (BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), what)
-            self.bar = Progress(*columns, console=out, transient=True, expand=True)
+        if self.bar:
             self.task = self.bar.add_task("", total=self.total)
-
-    def __enter__(self) -> "_Watcher":
-        if self.bar:
-            self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar:
-            self.bar.stop()
 
     def started(self, case: Case, what: str) -> None:
         """Say what is being worked on."""

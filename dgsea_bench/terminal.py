@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 
 out, err = Console(), Console(stderr=True)
 
@@ -11,6 +12,24 @@ out, err = Console(), Console(stderr=True)
 def say(text: str) -> None:
     """A line as it is: no markup, no colours, wrapped by the terminal alone."""
     out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class Bar:
+    """A progress bar for the time of a ``with`` block in a terminal; elsewhere `bar` is None: print plain lines then."""
+
+    def __init__(self, *columns: ProgressColumn, expand: bool = False) -> None:
+        self.bar: Progress | None = None
+        if out.is_terminal and not out.is_dumb_terminal:
+            self.bar = Progress(*columns, console=out, transient=True, expand=expand)
+
+    def __enter__(self) -> "Bar":
+        if self.bar:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar:
+            self.bar.stop()
 
 
 @contextmanager

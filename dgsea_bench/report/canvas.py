@@ -98,6 +98,16 @@ def axes_in(figure: Figure, left: float, right: float, top: float, bottom: float
     return axes
 
 
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Rows from the top down at the whole numbers of the vertical axis, with faint lines between them."""
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    for edge in range(1, len(names)):
+        axes.axhline(edge - 0.5, color="#e6e6e6", linewidth=0.8)
+
+
 def title(figure: Figure, text: str, top: float) -> None:
     """What the vertical axis says, written level, from the left edge of the figure."""
     figure.text(8 / WIDTH, 1 - top / (figure.get_figheight() * 72), text, color=FAINT, va="center")

@@ -9,7 +9,20 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from dgsea_bench.report.canvas import FAINT, FONT, HEIGHT, Form, Look, Series, as_svg, axes_in, canvas, legend, title
+from dgsea_bench.report.canvas import (
+    FAINT,
+    FONT,
+    HEIGHT,
+    Form,
+    Look,
+    Series,
+    as_svg,
+    axes_in,
+    canvas,
+    legend,
+    name_rows,
+    title,
+)
 from dgsea_bench.report.wording import shortened
 
 LABEL_ROOM = 188
@@ -78,12 +91,7 @@ def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_fo
         for number, item in enumerate(series):
             shift = number if alone else (number - (len(series) - 1) / 2) * 0.66 / len(series)
             _draw_dots(axes, item, shift)
-        axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_yticks(range(len(names)), names)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(visible=False, axis="y")
-        for edge in range(1, len(names)):
-            axes.axhline(edge - 0.5, color="#e6e6e6", linewidth=0.8)
+        name_rows(axes, names)
         points = [point for item in series for point in item.points]
         if log:
             _log_axis(axes, "x", [end for point in points for end in (point.low, point.y, point.high)], x_form)

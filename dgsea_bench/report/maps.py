@@ -8,7 +8,7 @@ import numpy as np
 import seaborn
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from dgsea_bench.report.canvas import FAINT, INK, Form, Look, Series, as_svg, axes_in, canvas, legend, title
+from dgsea_bench.report.canvas import FAINT, INK, Form, Look, Series, as_svg, axes_in, canvas, legend, name_rows, title
 from dgsea_bench.report.wording import shortened
 
 
@@ -41,12 +41,7 @@ def distributions(categories: Sequence[str], samples: Sequence[Sample], x_title:
                 first, median, third = np.quantile(values, [0.25, 0.5, 0.75])
                 axes.plot([first, third], [at, at], color=item.look.colour, linewidth=2.2)
                 axes.plot([median], [at], color=item.look.colour, marker=item.look.marker, markersize=7, clip_on=False)
-        axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_yticks(range(len(names)), names)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(visible=False, axis="y")
-        for edge in range(1, len(names)):
-            axes.axhline(edge - 0.5, color="#e6e6e6", linewidth=0.8)
+        name_rows(axes, names)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: x_form(value)))
         axes.margins(x=0.04)
         title(figure, x_title, 12)
