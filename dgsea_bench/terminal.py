@@ -15,7 +15,7 @@ def say(text: str) -> None:
 
 
 class Bar:
-    """A progress bar for the time of a ``with`` block in a terminal; elsewhere `bar` is None: print plain lines then."""
+    """A progress bar for the time of a ``with`` block in a terminal; elsewhere `bar` is None: print plain lines."""
 
     def __init__(self, *columns: ProgressColumn, expand: bool = False) -> None:
         self.bar: Progress | None = None

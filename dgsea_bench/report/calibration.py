@@ -42,8 +42,8 @@ def _calibration_sentences(shown: Sequence[Result]) -> list[str]:
     return [
         f"Of p-values (1 + n) / (1 + N), with N null scores of the observed sign, {share} are below {LEVEL:g}; so "
         f"many permutations can give {attainable}. {agree + '. ' if agree else ''}By the definition of the paper's "
-        f"release, (1 + n) / (1 + all null scores), it is {released}: about half of the null scores have the other "
-        "sign, which makes every p-value about half of what it should be."
+        f"release, (1 + n) / (1 + all null scores), it is {released}: null scores of the other sign, which cannot "
+        "be as extreme, count too and make every p-value smaller."
     ]
 
 

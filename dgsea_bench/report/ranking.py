@@ -45,7 +45,7 @@ def ranking(run: Run) -> Section | None:
 
 
 def _soft_sentences(compared: Sequence[Result]) -> list[str]:
-    """How well dNES agrees with NES, whatever the backend, and that the scales differ."""
+    """How well dNES agrees with NES, whatever the backend, and how their scales compare."""
     soft = [result for result in compared if result.target == "dgsea"]
     if not soft:
         return []
@@ -58,7 +58,7 @@ def _soft_sentences(compared: Sequence[Result]) -> list[str]:
         f"Across gene sets, dNES and NES on the same permutations have a Spearman correlation of {medians} (median "
         f"over profiles, on {problems}); the lowest of any profile is {wording.share(lowest)}. Of the ten sets with "
         f"the largest NES, a share of {overlap} is among the ten with the largest dNES.",
-        f"The scales differ: the slope of dNES on NES is {slopes}, so that no cut-off on NES carries over to dNES.",
+        f"The slope of dNES on NES is {slopes}; where it is not 1, cut-offs on NES do not carry over to dNES.",
     ]
 
 
