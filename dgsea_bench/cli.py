@@ -83,7 +83,7 @@ def sweep(
     settings = {key: value for key, value in given.items() if value is not None}
     _check_files(ranking, gene_sets, settings)
     names = list(dict.fromkeys(scenarios or ["default"]))
-    chosen = [name.strip() for name in backends.split(",")] if backends else []
+    chosen = _listed(backends)
     plans = []
     for name in names:
         directory = output / read_scenario(name).name if output and len(names) > 1 else output
@@ -200,7 +200,7 @@ def score(
 
 def _listed(names: str) -> list[str]:
     """Names separated by commas, each once."""
-    return list(dict.fromkeys(name.strip() for name in names.split(","))) if names else []
+    return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.core.pathways import Pathways, by_mask
 from dgsea_bench.enrichment import prepare
-from dgsea_bench.normalized_enrichment import COPIES, Progress, null_distribution
+from dgsea_bench.normalized_enrichment import Progress, null_distribution, pairs_at_once
 from dgsea_bench.significance import mean_magnitudes, normalise
 
 Compare = Literal["mse", "pearson"]
@@ -65,7 +65,8 @@ class EnrichmentLoss(torch.nn.Module):
     Attributes:
         steps: buffer, optimizer steps so far.
         scales: buffer for ``"nes"``, (P, 2) scales for positive and for negative scores of each gene set, NaN where
-            none is known, and everywhere before the fit. A state dict restores both.
+            none is known, and everywhere before the fit. A state dict restores both. Converting the module to half
+            precision would round them.
 
     Raises:
         InputError: an unknown word, a number out of range, a backend without a gradient, ``"pearson"`` across fewer
@@ -288,7 +289,10 @@ class EnrichmentLoss(torch.nn.Module):
                 es = part.new_full((len(part), len(gene_sets)), math.nan)
                 if len(kept):
                     ranking = self.backend.rank(part, self.params)
-                    es = es.index_copy(1, kept, self.backend.enrichment_score(ranking, measured))
+                    found = self.backend.enrichment_score(ranking, measured)
+                    # Where all genes are equal the steps of a running sum cancel, and dES is 0, but for rounding.
+                    flat = (part == part[:, :1]).all(-1, keepdim=True)
+                    es = es.index_copy(1, kept, torch.where(flat, found - found.detach(), found))
                 rows.append(which)
                 parts.append(es)
             es = torch.cat(parts)[torch.cat(rows).argsort()]
@@ -317,7 +321,7 @@ class EnrichmentLoss(torch.nn.Module):
 
     def _null_means(self, profile: Tensor, gene_sets: GeneSets) -> Tensor:
         """(P, 2) mean magnitudes of the null scores of each set in one profile (1, G)."""
-        at_once = max(1, int(self.backend.memory_mib * 2**20 / (8 * COPIES * self.null.permutations)))
+        at_once = pairs_at_once(self.backend, self.null)
         spans = [gene_sets.subset(first, first + at_once) for first in range(0, len(gene_sets), at_once)]
 
         def means(backend: Backend) -> Tensor:

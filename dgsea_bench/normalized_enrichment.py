@@ -44,7 +44,8 @@ def normalized_enrichment_score(
     """Enrichment with its significance: dNES from a soft backend, NES of classical GSEA from `hard`.
 
     Every profile sees the same permutations. Null scores are held for as many profiles and sets at a time as fit into
-    the backend's `memory_mib`; how many those are does not change the result.
+    the backend's `memory_mib`, those of one profile and set at least; how many does not change the result.
+    Half precision is widened to float32.
 
     Args:
         scores: (B, G) finite, larger = earlier in the ranking; the result's device and dtype follow it.
@@ -64,6 +65,7 @@ def normalized_enrichment_score(
     params, null = params or EnrichmentParams(), null or NullParams()
     require_type("params", params, EnrichmentParams)
     require_type("null", null, NullParams)
+    scores = scores if scores.dtype in (torch.float32, torch.float64) else scores.float()
     sets = gene_sets.to(scores.device)
     hard = Hard().rank(scores.detach(), params)
     ranking = hard if isinstance(method, Hard) else method.rank(scores, params)
@@ -115,6 +117,11 @@ def null_distribution(
     return values if of_set is None else values[:, of_set]
 
 
+def pairs_at_once(backend: Backend, null: NullParams) -> int:
+    """Pairs of profile and set whose null scores, sorted and averaged, fit into `memory_mib`; at least 1."""
+    return max(1, int(backend.memory_mib * 2**20 / (8 * COPIES * null.permutations)))
+
+
 def _portions(permutations: int, most: int) -> Iterator[tuple[int, int]]:
     """Ranges of permutations that double in length up to a tenth of all, so that a slow backend shows early."""
     most = max(1, min(most, -(-permutations // PORTIONS)))
@@ -145,7 +152,7 @@ def _by_block(
     progress: Progress | None,
 ) -> Significance:
     """The same as `significance`, of as many profiles and sets at a time as have null scores that fit into memory."""
-    values = max(1, int(sources[0][0].memory_mib * 2**20 / (8 * COPIES * null.permutations)))  # pairs of profile, set
+    values = pairs_at_once(sources[0][0], null)
     profiles_at_once, sets_at_once = max(1, values // len(gene_sets)), min(values, len(gene_sets))
     spans = [
         slice(first, min(first + sets_at_once, len(gene_sets))) for first in range(0, len(gene_sets), sets_at_once)

@@ -591,3 +591,33 @@ def test_fit_tells_its_progress():
     loss = dg.EnrichmentLoss(gene_sets, score="nes", null=dg.NullParams(permutations=40, split=None))
     loss.fit(torch.randn(5, 12, generator=torch.Generator().manual_seed(0)), progress=lambda *step: told.append(step))
     assert told == [(n, 5) for n in range(1, 6)]
+
+
+@pytest.mark.parametrize("score", ["es", "nes"])
+@pytest.mark.parametrize("across", ["samples", "pathways"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_genes_that_are_all_equal_give_no_gradient_from_rounding(score, across, dtype):
+    genes = [f"g{n}" for n in range(200)]
+    gene_sets = dg.GeneSets.from_dict({f"set{n}": genes[10 * n : 10 * n + 8 + n] for n in range(8)}, genes)
+    targets = torch.randn(6, 200, generator=torch.Generator().manual_seed(1)).to(dtype)
+    null = dg.NullParams(permutations=40, split=None) if score == "nes" else None
+    loss = dg.EnrichmentLoss(gene_sets, compare="pearson", across=across, score=score, null=null).fit(targets)
+    predicted = torch.zeros(6, 200, dtype=dtype, requires_grad=True)
+    value = loss(predicted, targets)
+    value.backward()
+    assert value.item() == pytest.approx(1.0)
+    assert loss.constant_vectors == (8 if across == "samples" else 6)
+    assert predicted.grad.count_nonzero() == 0
+
+
+def test_one_sample_whose_genes_are_all_equal_keeps_its_gradient_at_zero():
+    genes = [f"g{n}" for n in range(200)]
+    gene_sets = dg.GeneSets.from_dict({f"set{n}": genes[10 * n : 10 * n + 8 + n] for n in range(8)}, genes)
+    targets, predicted = torch.randn(2, 5, 200, generator=torch.Generator().manual_seed(2))
+    predicted[3] = 0.7
+    predicted.requires_grad_()
+    loss = dg.EnrichmentLoss(gene_sets, compare="pearson", across="pathways")
+    loss(predicted, targets).backward()
+    assert loss.constant_vectors == 1
+    assert predicted.grad[3].count_nonzero() == 0
+    assert 0 < predicted.grad.norm() < 10

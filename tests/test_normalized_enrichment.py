@@ -731,3 +731,19 @@ def test_soft_p_values_are_calibrated():
     assert_calibrated(released, twice)
     assert released.mean() > 1.5 * LEVEL
     assert twice.mean() > 1.7 * expected.mean()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("backend", ["hard", "exact"])
+def test_half_precision_is_widened(dtype, backend):
+    given_problem = problem(genes=60, sets=6, set_size=10)
+    half = given_problem.scores.to(dtype)
+    found, wide = (
+        dg.normalized_enrichment_score(
+            scores, given_problem.gene_sets, null=dg.NullParams(permutations=40), backend=backend
+        )
+        for scores in (half, half.float())
+    )
+    assert found.nes.dtype == torch.float32
+    torch.testing.assert_close(found.nes, wide.nes, rtol=0, atol=0)
+    torch.testing.assert_close(found.p_value, wide.p_value, rtol=0, atol=0)

@@ -53,7 +53,7 @@ def measure_significance(case: Case, reference: Reference, details: Path) -> dic
     gene_sets = problem.gene_sets.to(case.device)
     run = _runner(method, case)
     with peak_memory(case.device) as first:
-        run(scores[:1], gene_sets, null_of_profile(case.null, 0))
+        run(scores[:1], gene_sets, null_of_profile(case, case.null, 0))
     results, timings = _each_profile(run, case, case.null, scores, gene_sets)
     write_table(details / "timings.parquet", timings)
 
@@ -109,7 +109,7 @@ def _each_profile(
         nonlocal calls
         profile = calls % len(scores)
         start = perf_counter()
-        result = run(scores[profile, None], gene_sets, null_of_profile(null, profile))
+        result = run(scores[profile, None], gene_sets, null_of_profile(case, null, profile))
         if torch.device(case.device).type == "cuda":
             torch.cuda.synchronize(case.device)
         seconds = perf_counter() - start

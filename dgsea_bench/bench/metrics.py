@@ -14,11 +14,16 @@ SAMPLED_GENES = 256
 
 @dataclass(frozen=True)
 class Metric:
-    """A column of the results. `worst` is its worst possible value, None where there is no bound."""
+    """A column of the results.
+
+    Attributes:
+        better: which way, or None where a certain value is best, as the title says.
+        worst: its worst possible value, None where there is no bound.
+    """
 
     title: str
     unit: str
-    better: Literal["lower", "higher"]
+    better: Literal["lower", "higher"] | None
     worst: float | None = None
 
 
@@ -35,18 +40,18 @@ METRICS: Mapping[str, Metric] = {
     "es_sign_agreement": Metric("share of sets with the sign of classical ES", "", "higher", 0.0),
     "nes_spearman": Metric("Spearman correlation of dNES with NES across sets", "", "higher", -1.0),
     "nes_spearman_lowest": Metric("the same on the profile where it is lowest", "", "higher", -1.0),
-    "nes_slope": Metric("slope of dNES on NES, 1 = on the same scale", "", "higher"),
+    "nes_slope": Metric("slope of dNES on NES, 1 = on the same scale", "", None),
     "top_ten_overlap": Metric(
         "share of the ten sets with the largest NES that have the largest dNES", "", "higher", 0.0
     ),
     "nes_missing": Metric("share of scores without an NES", "", "lower", 1.0),
     "nes_error_mean": Metric("mean relative error of dNES against that of exact", "", "lower"),
-    "p_below": Metric("share of p-values below 0.05 where nothing is enriched", "", "lower", 1.0),
-    "p_below_released": Metric("the same by the definition of the paper's release", "", "lower", 1.0),
-    "p_attainable": Metric("share of p-values below 0.05 that so many permutations can give", "", "higher", 0.0),
+    "p_below": Metric("share of p-values below 0.05 where nothing is enriched, p_attainable is right", "", None),
+    "p_below_released": Metric("the same by the definition of the paper's release", "", None),
+    "p_attainable": Metric("share of p-values below 0.05 that so many permutations can give", "", None),
     "p_distance": Metric("largest distance of the p-values' distribution from uniform", "", "lower", 1.0),
     "gradient_share": Metric("share of genes whose gradient is at least 1 % of the largest", "", "higher", 0.0),
-    "gradient_norm": Metric("norm of the gradient of a profile", "", "higher", 0.0),
+    "gradient_norm": Metric("norm of the gradient of a profile", "", None),
     "gradient_repeatability": Metric("cosine of the gradients at two draws of the noise", "", "higher", -1.0),
     "null_seconds": Metric("time of a profile's NES, null distribution included", "s", "lower"),
     "null_peak_mib": Metric("peak memory of a profile's NES", "MiB", "lower"),
@@ -121,14 +126,14 @@ def share_below(p_values: np.ndarray, level: float = LEVEL) -> dict[str, float]:
     """Share of p-values (B, P) below a level, with its 95 % interval: ``share``, ``low``, ``high``.
 
     The sets of a profile share its scores and permutations, so profiles are the units: the interval is Student's, of
-    the mean of their shares. It is missing where there are fewer than two profiles.
+    the mean of their shares. It is missing with fewer than two profiles, or if all of them have the same share.
     """
     known = np.isfinite(p_values)
     each = [float((row[here] < level).mean()) for row, here in zip(p_values, known) if here.any()]
     if not each:
         return {}
     result = {"share": float(np.mean(each))}
-    if len(each) > 1:
+    if np.ptp(each) > 0:
         margin = stats.t.ppf(0.975, len(each) - 1) * np.std(each, ddof=1) / np.sqrt(len(each))
         result |= {"low": max(0.0, result["share"] - margin), "high": min(1.0, result["share"] + margin)}
     return result

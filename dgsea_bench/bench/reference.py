@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from dgsea_bench.backends import Backend, Exact, Hard, Ranking
-from dgsea_bench.bench.scenario import Case
+from dgsea_bench.bench.scenario import SEEDS, Case
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.problem import Problem
+from dgsea_bench.data.sources import SyntheticSource
 from dgsea_bench.normalized_enrichment import normalized_enrichment_score
 
 
@@ -74,7 +75,7 @@ def _significance(
                 scores[profile, None],
                 problem.gene_sets,
                 params=case.params,
-                null=null_of_profile(null, profile),
+                null=null_of_profile(case, null, profile),
                 backend=backend,
             ).nes
             for profile in range(len(scores))
@@ -85,9 +86,10 @@ def _significance(
     return Reference(classical=classical, nes=nes(Exact()) if soft else None, classical_nes=nes(Hard()))
 
 
-def null_of_profile(null: NullParams, profile: int) -> NullParams:
-    """The same with permutations of its own for each profile, so that profiles are independent draws."""
-    return replace(null, seed=null.seed * 2**20 + profile)
+def null_of_profile(case: Case, null: NullParams, profile: int) -> NullParams:
+    """The same with permutations of its own for each profile of each problem: profiles are independent draws."""
+    of_problem = case.source.seed if isinstance(case.source, SyntheticSource) else 0
+    return replace(null, seed=(null.seed * SEEDS + of_problem) * SEEDS + profile)
 
 
 def too_large(case: Case, problem: Problem) -> str | None:

@@ -23,6 +23,8 @@ MEASUREMENT_VERSION = 1
 """Raised when what is measured, or how, changes, so that older rows and truths are not taken for newer ones."""
 
 Knob = bool | int | float | str
+SEEDS = 2**20
+"""Seeds of problems, of null distributions, and profiles that have one each, when significance is measured."""
 Task = Literal["enrichment", "significance"]
 """``"enrichment"``: scores and their gradient. ``"significance"``: NES and p-values, profile by profile."""
 BUILT_IN = next(
@@ -69,6 +71,16 @@ class Case(_Model):
     measure: MeasureSettings = MeasureSettings()
     skip: str | None = None
     """Why the scenario leaves this case out, such as a backend limited to fewer genes."""
+
+    @model_validator(mode="after")
+    def _null_fits(self) -> "Case":
+        if (self.task == "significance") != (self.null is not None):
+            raise ValueError('null belongs to the task "significance", and to it alone')
+        seeds = {"null_seed": self.null.seed if self.null else 0, "seed": getattr(self.source, "seed", 0)}
+        for name, value in seeds.items():
+            if self.null is not None and value >= SEEDS:
+                raise ValueError(f"{name} is {value}; it must be below {SEEDS:,} where significance is measured")
+        return self
 
     @field_validator("device")
     @classmethod
@@ -150,6 +162,8 @@ class BackendEntry(_Model):
             try:
                 get_backend(self.name, **options)
             except InputError as error:
+                if self.name in WITNESSES:
+                    raise InputError(f'{self.name} is not a backend; write witnesses = ["{self.name}"]') from None
                 raise InputError(
                     f"[[backends]] {self.name!r}: {error}; max_genes is the only key beside its options"
                 ) from None
@@ -252,6 +266,8 @@ class Scenario(_Model):
         places = {key: chosen[key] for key in PLACES if key in chosen}
         params = {key: chosen[key] for key in PARAMETERS if key in chosen}
         null = {field: chosen[axis] for axis, field in NULL_AXES.items() if axis in chosen}
+        if null.get("split") == "none":  # TOML has no word for it
+            null["split"] = None
         point = {"task": self.task, "source": source, "params": params, "measure": self.measure, **places}
         if self.task == "significance":
             point["null"] = null
@@ -290,6 +306,8 @@ class _plain_errors:  # noqa: N801 (a context manager reads as a verb)
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "missing":
             return f"{place} is missing"
+        if isinstance(item["input"], dict):  # the message names the field and its value
+            return str(message)
         return f"{place}: {message} (found {item['input']!r})" if place else message
 
 
@@ -333,9 +351,7 @@ def _find(name_or_path: str | Path) -> Path:
 
 def contestant(case: Case) -> Backend | Witness:
     """What a case measures: a backend with its knobs, or an outside program."""
-    if case.backend in WITNESSES:
-        return WITNESSES[case.backend]
-    return get_backend(case.backend, **case.options)
+    return WITNESSES[case.backend] if case.backend in WITNESSES else case_backend(case)
 
 
 def case_backend(case: Case) -> Backend:

@@ -114,7 +114,7 @@ class NullParams:
             value = getattr(self, name)
             whole = isinstance(value, Integral) and not isinstance(value, bool)
             if not whole or not least <= int(value) <= most:
-                raise InputError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+                raise InputError(f"{name} is {value!r}; it must be a whole number, {least} to {most}")
             object.__setattr__(self, name, int(value))  # numpy's integers are no JSON
         if not (_is_number(self.trim) and 0 <= self.trim < 0.5):
             raise InputError(f"trim is {self.trim!r}; it must be 0 or more and below 0.5")
@@ -129,6 +129,8 @@ class NullParams:
         for name in ("calibrate", "gradient"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} is {getattr(self, name)!r}; it must be True or False")
+        if self.calibrate and self.gradient:
+            raise InputError("calibrate divides by the classical null, which has no gradient; leave gradient False")
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> "NullParams":

@@ -13,17 +13,32 @@ from dgsea_bench.report.content import Cell, Figure, Section, Table
 from dgsea_bench.report.ranking import drawn_problems
 from dgsea_bench.report.rows import Result, Run
 
+TITLE = "Are p-values what they say, where nothing is enriched?"
+ENOUGH_PROFILES = 20
+"""Shares of fewer profiles say too little: those of a profile's sets come from the same scores."""
+
+DEFINITIONS = {
+    "fgsea": "(1 + n) / (1 + N), with N null scores of the observed sign, n of them at least as extreme,",
+    "gsea": "n / N, with N null scores of the observed sign, n of them at least as extreme,",
+    "released": "by the definition of the paper's release, (1 + n) / (1 + all null scores),",
+}
+
 
 def calibration(run: Run) -> Section | None:
     """Whether p-values are uniform where nothing is enriched, by our definition and by the release's."""
-    shown = [result for result in run.results if result.values("p_below")]
-    if not shown:
+    measured = [result for result in run.results if result.values("p_below")]
+    shown = [result for result in measured if _profiles(result) >= ENOUGH_PROFILES]
+    if not measured:
         return None
+    if not shown:
+        most = max(_profiles(result) for result in measured)
+        text = f"Measured on {most} profiles a problem; it takes {ENOUGH_PROFILES} to say anything of p-values."
+        return Section(TITLE, "calibration", [f"{text} What was measured is in the table of all cases."])
     problems = list(dict.fromkeys(result.problem for result in shown))
     drawn = [(name, problem) for name, problem in drawn_problems(run) if problem in problems]
     figures = [_quantile_figure(run, name, [r for r in shown if r.problem == problem]) for name, problem in drawn]
     return Section(
-        "Are p-values what they say, where nothing is enriched?",
+        TITLE,
         "calibration",
         _calibration_sentences(shown),
         [_calibration_table(run, shown)],
@@ -31,20 +46,37 @@ def calibration(run: Run) -> Section | None:
     )
 
 
+def _profiles(result: Result) -> int:
+    """Of all seeds together."""
+    return sum(int(row.problem.get("profiles", 0)) for row in result.done)
+
+
 def _calibration_sentences(shown: Sequence[Result]) -> list[str]:
-    soft = [result for result in shown if result.target == "dgsea"] or shown
-    share = wording.span([result.typical("p_below") for result in soft], _tenths)
-    attainable = wording.span([result.typical("p_attainable") for result in soft], _tenths)
-    released = wording.span([result.typical("p_below_released") for result in soft], _tenths)
-    held = [_holds(result) for result in shown]
-    known = [answer for answer in held if answer is not None]
-    agree = f"{sum(known)} of {len(known)} intervals hold the share that so many permutations can give" if known else ""
-    return [
-        f"Of p-values (1 + n) / (1 + N), with N null scores of the observed sign, {share} are below {LEVEL:g}; so "
-        f"many permutations can give {attainable}. {agree + '. ' if agree else ''}By the definition of the paper's "
-        f"release, (1 + n) / (1 + all null scores), it is {released}: null scores of the other sign, which cannot "
-        "be as extreme, count too and make every p-value smaller."
-    ]
+    """A sentence for each definition of p that was measured, and one on the release's beside ours."""
+    said = []
+    for name in dict.fromkeys(_definition(result) for result in shown):
+        mine = [result for result in shown if _definition(result) == name]
+        soft = [result for result in mine if result.target == "dgsea"] or mine
+        share = wording.span([result.typical("p_below") for result in soft], _tenths)
+        text = f"Of p-values {DEFINITIONS.get(name, name)} {share} are below {LEVEL:g}"
+        attainable = wording.span([result.typical("p_attainable") for result in soft], _tenths)
+        text += f"; so many permutations can give {attainable}." if attainable != wording.UNKNOWN else "."
+        holding = [result.label for result in mine if _holds(result)]
+        off = [result.label for result in mine if _holds(result) is False]
+        text += f" The 95 % interval holds that for {wording.listed(list(dict.fromkeys(holding)))}." if holding else ""
+        text += f" It does not for {wording.listed(list(dict.fromkeys(off)))}." if off else ""
+        if name != "released":
+            released = wording.span([result.typical("p_below_released") for result in soft], _tenths)
+            text += (
+                f" By the definition of the paper's release, (1 + n) / (1 + all null scores), it is {released}: null "
+                "scores of the other sign, which cannot be as extreme, count too and make every p-value smaller."
+            )
+        said.append(text)
+    return said
+
+
+def _definition(result: Result) -> str:
+    return dict(result.problem.settings).get("p_value", "fgsea")
 
 
 def _holds(result: Result) -> bool | None:
@@ -71,7 +103,7 @@ def _calibration_table(run: Run, shown: Sequence[Result]) -> Table:
             Cell(_tenths(result.typical("p_below")), _interval(result, "p_below"), warn=_holds(result) is False),
             Cell(_tenths(result.typical("p_attainable"))),
             Cell(_tenths(result.typical("p_below_released")), _interval(result, "p_below_released")),
-            Cell(wording.share(result.typical("p_distance"))),
+            Cell(wording.metric("p_distance", result.typical("p_distance"))),
         ]
         for result in shown
     ]

@@ -56,8 +56,8 @@ def _soft_sentences(compared: Sequence[Result]) -> list[str]:
     overlap = wording.span([result.typical("top_ten_overlap") for result in soft], wording.share)
     return [
         f"Across gene sets, dNES and NES on the same permutations have a Spearman correlation of {medians} (median "
-        f"over profiles, on {problems}); the lowest of any profile is {wording.share(lowest)}. Of the ten sets with "
-        f"the largest NES, a share of {overlap} is among the ten with the largest dNES.",
+        f"over profiles, on {problems}); the lowest of any profile is {wording.share(lowest)}. Of the ten sets whose "
+        f"NES is largest in magnitude, a share of {overlap} is among the ten of dNES.",
         f"The slope of dNES on NES is {slopes}; where it is not 1, cut-offs on NES do not carry over to dNES.",
     ]
 
@@ -129,21 +129,14 @@ def _distribution(run: Run, groups: Groups, column: str, metric: str, tick: Form
 
 
 def _distribution_heading(run: Run, samples: Sequence[Sample], groups: Groups, metric: str) -> str:
-    """Where the first backend, which is exact if it was measured, does worst."""
+    """What is so for the first backend, which is exact if it was measured."""
     item = next((sample for sample in samples if sample.label == "exact"), samples[0])
     names = {groups[number][1]: groups[number][0] for number in item.values}
     known = {r.problem: r.typical(metric) for r in run.results if r.label == item.label and r.problem in names}
     medians = {names[problem]: value for problem, value in known.items() if value is not None}
     if metric == "nes_slope":
-        return (
-            f"dNES is on a scale of its own: slopes of {wording.span(medians.values(), wording.share)} ({item.label})"
-        )
-    worst = min(medians, key=lambda name: medians[name])
-    if len(medians) == 1:
-        return f"Agreement of dNES with NES: {wording.share(medians[worst])} ({item.label})"
-    best = max(medians, key=lambda name: medians[name])
-    low, high = wording.share(medians[worst]), wording.share(medians[best])
-    return f"Agreement of {item.label} with NES is lowest on {worst} ({low}), highest on {best} ({high})"
+        return f"Slope of dNES on NES: {wording.span(medians.values(), wording.share)} ({item.label})"
+    return f"Agreement of dNES with NES: {wording.span(medians.values(), wording.share)} ({item.label})"
 
 
 def _of_profiles(run: Run, result: Result, column: str) -> tuple[float, ...]:
@@ -184,7 +177,7 @@ def _ranking_table(run: Run, compared: Sequence[Result]) -> Table:
             ])  # fmt: skip
     caption = (
         "Medians over profiles, with quartiles below; of several seeds, the median. Lowest: of any profile. Top ten: "
-        "share of the ten largest NES that are among the ten largest dNES. Signs: share of sets with the same sign. "
+        "share of the ten largest abs(NES) that are among the ten largest abs(dNES). Signs: share with the same sign. "
         "dNES error: mean relative difference from the dNES of exact on the same permutations. Of an outside program, "
         "its NES and ES are compared with ours."
     )

@@ -132,7 +132,8 @@ def how_to_read(run: Run) -> Section:
         "size. Memory is the peak above what was in use when the call began.",
         "As fast within noise: the quartiles of the two times overlap.",
         "Of significance, each profile has permutations of its own, the same ones for every backend; outside programs "
-        "draw their own. NES and dNES are divided by the mean magnitude of null scores of their sign.",
+        "draw their own. NES is ES, and dNES is dES, over the mean magnitude of null scores of its sign; with "
+        "calibrate, of classical null scores.",
     ]
     return Section("How to read this", "reading", text, [tables.metrics_table(run)])
 

@@ -221,7 +221,7 @@ def metrics_table(run: Run) -> Table:
     body = []
     for name in present:
         metric = METRICS[name]
-        texts = (name.replace("_", " "), metric.title, metric.unit or "ratio", metric.better)
+        texts = (name.replace("_", " "), metric.title, metric.unit or "ratio", metric.better or "see title")
         body.append([Cell(text) for text in texts])
     caption = f"“{EXACT.title}” and “{CLOSE.title}” bound value error scaled and gradient error."
     return Table("Metrics", ["metric", "what it says", "unit", "better"], body, caption)

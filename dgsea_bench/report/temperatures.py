@@ -97,7 +97,7 @@ def _map_sentence(item: _Map) -> str:
     if not known:
         return ""
     tau_rank, _, tau_abs = PRESETS["recommended"]
-    places = {"the recommended": (tau_rank, tau_abs), "the best of the map": max(known, key=lambda at: known[at])}
+    places = {"the recommended": (tau_rank, tau_abs), "the highest of the map": max(known, key=lambda at: known[at])}
     parts = []
     for name, at in places.items():
         if at in known:

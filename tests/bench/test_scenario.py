@@ -278,7 +278,7 @@ def test_a_file_among_the_data_is_the_same_as_that_file_itself(scenario, files, 
         (HEAD + GRID + "[[backends]]\nanchors = 5\n", "backends.0.name is missing"),
         (HEAD + "[[grids]]\nsource = 'synthetc'\n" + EXACT, "source is 'synthetc'; known: synthetic, ranking; did you"),
         (HEAD + "[[grids]]\ngenes = 5\n" + EXACT, "grid 1: source is None"),
-        (HEAD + GRID + EXACT + GRID + "tau_rank = -1\n", "grid 2: params: tau_rank is -1.0; a temperature must be"),
+        (HEAD + GRID + EXACT + GRID + "tau_rank = -1\n", "grid 2: tau_rank is -1.0; a temperature must be"),
         (HEAD + GRID + "tau_prefix = [1, 0]\n" + EXACT, "tau_prefix is 0.0; a temperature must be"),
         (HEAD + GRID + "genes = 'many'\n" + EXACT, "source.genes: Input should be a valid integer"),
         (

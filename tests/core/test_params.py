@@ -183,3 +183,8 @@ def test_split_halves_are_what_there_is_once_and_never_empty(permutations, split
 def test_without_a_split_all_values_serve_both():
     null = NullParams(split=None)
     assert range(50)[null.for_denominators(50)] == range(50)[null.for_p_values(50)] == range(50)
+
+
+def test_a_gradient_through_a_null_that_has_none_is_refused():
+    with pytest.raises(InputError, match="calibrate divides by the classical null"):
+        NullParams(calibrate=True, gradient=True)

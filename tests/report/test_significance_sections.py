@@ -34,6 +34,7 @@ def p_values(share):
 
 def row(label, metrics, params=None, **fields) -> Row:
     """A row of significance."""
+    fields.setdefault("profiles", 40)
     made = make_row(label, metrics=metrics, scenario=fields.pop("scenario", "agreement"), **fields)
     case = made.case | {"null": NULL, "params": made.case["params"] | (params or {}), "task": "significance"}
     target = "gsea" if label in ("hard", "gseapy") else "dgsea"
@@ -86,7 +87,7 @@ def test_the_question_is_answered_first(tmp_path):
     assert "the lowest of any profile is 0.837" in text
     assert "nyswin moves the median correlation by at most 0.0030 (its dNES is off by 0.20 %)" in text
     assert "gseapy, classical GSEA with permutations of its own, has a correlation of 0.995" in text
-    assert "Agreement of exact with NES is lowest on null (0.940), highest on planted (0.980)" in text
+    assert "Agreement of dNES with NES: 0.940 to 0.980 (exact)" in text
     assert "which dGSEA backend to use" not in text
     assert "Nothing can be recommended" not in text
     parsed(html)
@@ -97,14 +98,14 @@ def test_p_values_beside_the_definition_of_the_release(tmp_path):
     assert "Are p-values what they say, where nothing is enriched?" in text
     assert "4.7 % are below 0.05" in text
     assert "so many permutations can give 4.8 %" in text
-    assert "2 of 2 intervals hold" in text
+    assert "The 95 % interval holds that for exact and hard." in text
     assert "it is 9.4 %" in text
     assert "exact, release’s definition".replace("’", "'") in text
 
 
 def test_a_share_that_is_off_is_marked(tmp_path):
     html = render(tmp_path, [row("exact", agreement(0.9) | p_values(0.095), generator="null")])
-    assert "0 of 1 intervals hold" in text_of(html)
+    assert "It does not for exact." in text_of(html)
     assert re.search(r'class="[^"]*warn"[^>]*>9.5', html.replace("\u00a0", " "))
 
 
@@ -116,7 +117,7 @@ def test_the_map_over_temperatures(tmp_path):
         "At the recommended (tau_rank 1.2, tau_abs 0.6) the correlation is 0.928; 100 % of genes receive a gradient"
         in text
     )
-    assert "At the best of the map (tau_rank 0.1, tau_abs 0.01)" in text
+    assert "At the highest of the map (tau_rank 0.1, tau_abs 0.01)" in text
     assert "The correlation changes by up to 0.071 with tau_abs, and by up to 0.066 with tau_rank" in text
     assert html.count("Map of ") == 4
     assert "5 more problems in the table only" not in text  # as few as these are all drawn
@@ -157,3 +158,19 @@ def test_failed_and_skipped_cases_have_their_reasons(tmp_path):
 @pytest.mark.parametrize("rows", [agreement_rows, map_rows])
 def test_the_same_rows_give_the_same_bytes(tmp_path, rows):
     assert render(tmp_path / "one", rows()) == render(tmp_path / "two", rows())
+
+
+def test_few_profiles_say_nothing_of_p_values(tmp_path):
+    text = text_of(render(tmp_path, [row("exact", agreement(0.9) | p_values(0.095), generator="null", profiles=6)]))
+    assert "Measured on 6 profiles a problem; it takes 20 to say anything of p-values." in text
+    assert "are below 0.05" not in text
+
+
+def test_another_definition_of_p_is_named(tmp_path):
+    one = row("exact", agreement(0.9) | p_values(0.095), generator="null")
+    one.metrics.pop("p_attainable")
+    one.case["null"] = NULL | {"p_value": "released"}
+    text = text_of(render(tmp_path, [one]))
+    assert "Of p-values by the definition of the paper's release" in text
+    assert text.count("paper's release") == 1 + text.count("the same by the definition of the paper's release")
+    assert "can give" not in text.partition("Share of p-values")[0]
