@@ -255,6 +255,11 @@ def check() -> None:
     )
     limit = f"> {promises.PROMISED_AGREEMENT}"
     out.print(_promise_table(agreements, limit, ("median", "lowest"), "{:.3f}".format))
+    kept = sum(each.holds for each in (*errors, *agreements))
+    say(
+        f"{len(broken) or 'no'} contract{'' if len(broken) == 1 else 's'} of backends broken; the release's promises "
+        f"hold in {kept} of {len(errors) + len(agreements)} cases (usually: in the median, but not for every seed)"
+    )
     for message in broken:
         err.print(message, markup=False, highlight=False, soft_wrap=True)
     if broken:

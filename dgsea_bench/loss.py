@@ -1,6 +1,7 @@
 """A pathway loss for anyone's training loop: predicted against target enrichment, beside a loss on genes."""
 
 import math
+import warnings
 from typing import Literal, get_args
 
 import torch
@@ -23,6 +24,9 @@ Score = Literal["es", "nes"]
 
 ROUNDING = 16
 """Values that differ by no more than so many times the rounding of the largest are one constant."""
+
+IDLE_CALLS = 200
+"""Calls in training without a step of the optimizer that are told of."""
 
 
 class EnrichmentLoss(torch.nn.Module):
@@ -100,6 +104,7 @@ class EnrichmentLoss(torch.nn.Module):
         sets = len(self.pathways.gene_sets)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.register_buffer("scales", torch.full((sets, 2), math.nan).double() if score == "nes" else None)
+        self._idle_calls = 0
         self._followed = 0  # a number, not a handle: it can be copied and pickled
         self._constant, self._left_out = torch.zeros(2, dtype=torch.int64)
 
@@ -239,6 +244,7 @@ class EnrichmentLoss(torch.nn.Module):
         """
         if (target is None) == (target_scores is None):
             raise InputError("give the loss either target or target_scores")
+        self._look_at_warm_up()
         found = self._scores(predicted, mask, "predicted")
         if target_scores is None:
             with torch.no_grad():
@@ -247,6 +253,18 @@ class EnrichmentLoss(torch.nn.Module):
             wanted = _of_shape(target_scores, found, "target_scores").detach()
         with torch.autocast(predicted.device.type, enabled=False):
             return self._compare(found, wanted.to(found))
+
+    def _look_at_warm_up(self) -> None:
+        """Warn, once, of a warm-up that does not advance: training would go on without this loss, and nobody notice."""
+        if not (self.training and self.warmup_steps and torch.is_grad_enabled()) or int(self.steps):
+            return
+        self._idle_calls += 1
+        if self._idle_calls == IDLE_CALLS:
+            warnings.warn(
+                f"the weight of this loss is still 0 after {IDLE_CALLS} calls: its warm-up advances by "
+                "follow(optimizer), or by step() after each step of the optimizer",
+                stacklevel=3,
+            )
 
     def extra_repr(self) -> str:
         """What `print` shows of it."""

@@ -94,8 +94,16 @@ def describe_problem(problem: Problem) -> list[str]:
     return [
         f"{problem.scores.shape[1]:,} genes, {problem.tied_share:.1%} of them tied",
         f"{len(problem.gene_sets):,} gene set{'' if len(problem.gene_sets) == 1 else 's'} used",
+        *_about_units(problem),
         *(f"{count:,} left out: {reason}" for reason, count in problem.gene_sets.dropped_by_reason.items()),
     ]
+
+
+def _about_units(problem: Problem) -> list[str]:
+    """That soft ranks depend on the spread of the scores, where it is far from that of standard scores."""
+    spread = float(problem.scores.std())
+    text = f"standard deviation of the scores {spread:.2g}: dGSEA depends on it, as tau_rank is in its units"
+    return [] if 0.5 <= spread <= 2 else [text]
 
 
 def describe_null(null: NullParams) -> list[str]:
@@ -105,7 +113,7 @@ def describe_null(null: NullParams) -> list[str]:
     later = permutations_for_p_values(null)
     if null.split is not None:
         lines.append(f"the first {null.permutations - later:,} normalise ES, the other {later:,} give p")
-    smallest = f"about {smallest_p_value(null):.2g}"
+    smallest = f"about {smallest_p_value(null):.2g}, less or more as more or fewer null scores have the sign of ES"
     lines.append(
         f"p = 0 means below {smallest}" if null.p_value == "gsea" else f"smallest p that they can give: {smallest}"
     )

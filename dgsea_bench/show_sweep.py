@@ -115,11 +115,12 @@ def summary(rows: list[Row]) -> Table:
     common = [part for part in problems[0] if all(part in other for other in problems)]
     names = [", ".join(part for part in problem if part not in common) for problem in problems]
     several = any(names)
+    all_done = all(row.status == "done" for row in rows)
     header, caption, cells = SUMMARIES[rows[0].task]
     table = Table(
-        *([Column("problem", min_width=18)] if several else []),
+        *([Column("problem", min_width=12)] if several else []),
         Column("backend", overflow="fold"),
-        "status",
+        *([] if all_done else ["status"]),
         *header,
         title=escape(", ".join(common)),
         title_justify="left",
@@ -128,7 +129,8 @@ def summary(rows: list[Row]) -> Table:
     )
     for row, name in zip(rows, names):
         problem = [escape(name)] if several else []
-        table.add_row(*problem, escape(row.label), row.status, *cells(row.metrics))
+        status = [] if all_done else [row.status]
+        table.add_row(*problem, escape(row.label), *status, *cells(row.metrics))
     return table
 
 

@@ -86,7 +86,11 @@ def significance(
 def _check_scores(es: Tensor, null_es: Tensor, name: str) -> None:
     for values, what, dimensions in ((es, "es", 2), (null_es, name, 3)):
         if not isinstance(values, Tensor) or not values.is_floating_point() or values.ndim != dimensions:
-            raise InputError(f"{what} must be a floating point tensor of {dimensions} dimensions; see significance()")
+            found = f"{values.dtype}, {tuple(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
+            shape = "(profiles, sets)" if dimensions == 2 else "(profiles, sets, permutations)"
+            raise InputError(
+                f"{what} is {found}; it must be a floating point torch tensor of shape {shape}, as by torch.as_tensor"
+            )
         if not values.isfinite().all():
             raise InputError(f"{what} holds a value that is not finite")
     if null_es.shape[:2] != es.shape:

@@ -12,6 +12,7 @@ UNCHECKED = {
     *("hard_kernel", "permutations"),  # compiled: cannot be wrapped
     *(
         "enrichment",
+        "gene_sets",
         "params",
         "formats",
         "sources",

@@ -325,9 +325,9 @@ SHORT = ("--permutations", 50, "--threads", 1)  # threads wait for one another w
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--permutations", 5], "permutations is 5; it must be a whole number, 20 or more"),
+        (["--permutations", 5], "permutations is 5; it must be a whole number, 20 to 2147483647"),
         (["--backend", "exact,nyswim"], "did you mean 'nyswin'?"),
-        (["--backend", "exact,"], "unknown backend ''"),
+        (["--backend", "hard,exat"], "unknown backend 'exat'"),
         (["--threads", 0], "--threads is 0"),
         (["--threads", 10**6], "--threads is 1000000"),
         (["--preset", "recomended"], "did you mean 'recommended'?"),

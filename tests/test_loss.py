@@ -3,6 +3,7 @@
 import copy
 import io
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -621,3 +622,16 @@ def test_one_sample_whose_genes_are_all_equal_keeps_its_gradient_at_zero():
     assert loss.constant_vectors == 1
     assert predicted.grad[3].count_nonzero() == 0
     assert 0 < predicted.grad.norm() < 10
+
+
+def test_a_warm_up_that_nobody_advances_is_told_of_once():
+    gene_sets = dg.GeneSets.from_dict({"a": ["g0", "g1", "g2"]}, [f"g{n}" for n in range(10)])
+    scores = torch.randn(2, 10, generator=torch.Generator().manual_seed(3))
+    idle, stepping, without = (dg.EnrichmentLoss(gene_sets, warmup_steps=steps) for steps in (5, 5, 0))
+    stepping.step()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(300):
+            for loss in (idle, stepping, without):
+                loss(scores, scores)
+    assert ["follow(optimizer)" in str(warning.message) for warning in told] == [True]

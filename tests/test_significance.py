@@ -449,14 +449,19 @@ def test_input_that_cannot_be_used_is_refused(name):
         with pytest.raises(dg.InputError, match=rf"{name} has shape .*; it must be \(2, 3\) and the permutations"):
             judge(es, values)
     for values in (null_es[0], null_es[..., None], null_es.long(), null_es.numpy()):
-        with pytest.raises(dg.InputError, match=f"{name} must be a floating point tensor of 3 dimensions"):
+        with pytest.raises(
+            dg.InputError,
+            match=rf"{name} is .*; it must be a floating point torch tensor of shape \(profiles, sets, permutations\)",
+        ):
             judge(es, values)
 
 
 def test_scores_that_cannot_be_used_are_refused():
     es, null_es = draw(1)
     for bad in (es[0], es[..., None], es.long(), es.numpy(), es.tolist()):
-        with pytest.raises(dg.InputError, match=r"^es must be a floating point tensor of 2 dimensions"):
+        with pytest.raises(
+            dg.InputError, match=r"^es is .*; it must be a floating point torch tensor of shape \(profiles, sets\)"
+        ):
             dg.significance(bad, null_es)
     bad = es.clone()
     bad[0, 0] = math.nan

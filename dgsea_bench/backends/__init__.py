@@ -60,6 +60,9 @@ def get_backend(backend: str | Backend, **options: Any) -> Backend:
         if options:
             raise InputError("options go with a backend's name, not with an instance")
         return backend
+    if not isinstance(backend, str):
+        made = f"{backend.__name__}()" if isinstance(backend, type) else "get_backend(name)"
+        raise InputError(f"backend is {backend!r}; give a name, or an instance such as {made}")
     known = OURS if backend in OURS else backends()  # a broken plug-in does not keep ours from working
     if backend not in known:
         raise InputError(f"unknown backend {backend!r}; known: {', '.join(known)}{did_you_mean(backend, known)}")

@@ -16,5 +16,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def shorten(values: Iterable[object], most: int = 3) -> str:
     """The first few values, quoted, for a message: ``'TP53', 'EGFR', 'MYC', …``."""
-    shown = [repr(value) for value in values]
+    shown = [repr(str(value) if isinstance(value, str) else value) for value in values]
     return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")

@@ -48,6 +48,11 @@ class GeneSets:
         Raises:
             InputError: a gene is listed twice, the size limits make no sense, or no set remains.
         """
+        if not isinstance(sets, Mapping):
+            raise InputError(
+                f"sets are a {type(sets).__name__}; give a dict of name -> genes, as read_gmt(path) returns, "
+                "and after it the genes of the ranking"
+            )
         if min_size < 1 or (max_size is not None and max_size < min_size):
             raise InputError(f"set sizes {min_size} .. {max_size}: need 1 <= min_size <= max_size")
         position = {gene: index for index, gene in enumerate(genes)}

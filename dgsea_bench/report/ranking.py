@@ -1,10 +1,11 @@
 """The section that answers whether dNES still ranks pathways as GSEA does: over profiles, by problem and backend."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from statistics import median
 
 from dgsea_bench.bench.metrics import METRICS
-from dgsea_bench.core.params import PRESETS
+from dgsea_bench.core.params import PRESETS, EnrichmentParams, NullParams
 from dgsea_bench.report import maps, plots, wording
 from dgsea_bench.report.canvas import Form
 from dgsea_bench.report.content import Cell, Figure, Section, Table
@@ -14,6 +15,12 @@ from dgsea_bench.report.rows import Result, Run
 
 MOST_GROUPS = 8
 """Of more problems only those at the recommended temperatures, or the first ones, are drawn; tables hold them all."""
+
+TOLD = [item.name for kind in (EnrichmentParams, NullParams) for item in fields(kind)]
+"""Settings that a reader needs in order to know what was measured."""
+
+ENOUGH_FOR_TOP_TEN = 30
+"""Of fewer sets, many are among the ten largest by chance."""
 
 NULL_TIME = Quantity(
     "null_seconds", "time of a profile's NES", "cost", wording.seconds, wording.seconds_tick, "null_seconds_q1",
@@ -33,15 +40,21 @@ def ranking(run: Run) -> Section | None:
         plots.dot_figure(run, groups, NULL_TIME),
     ]
     said = [*_soft_sentences(compared), _approximation_sentence(compared), _witness_sentence(compared)]
-    remark = plots.unless_said(run).strip()
+    remarks = [plots.unless_said(run).strip(), _settings(run)]
     return Section(
         "Does it still rank pathways as GSEA does?",
         "ranking",
         [text for text in said if text],
         [_ranking_table(run, compared)],
         figures,
-        [remark] if remark else [],
+        [text for text in remarks if text],
     )
+
+
+def _settings(run: Run) -> str:
+    """What was the same throughout: temperatures and the null distribution."""
+    same = {name: value for name, value in run.problems[0].settings if name in TOLD and name not in run.varying}
+    return f"Throughout: {', '.join(f'{name} {value}' for name, value in same.items())}." if same else ""
 
 
 def _soft_sentences(compared: Sequence[Result]) -> list[str]:
@@ -53,13 +66,15 @@ def _soft_sentences(compared: Sequence[Result]) -> list[str]:
     medians = wording.span([result.typical("nes_spearman") for result in soft], wording.share)
     lowest = min(value for result in soft for value in result.values("nes_spearman_lowest"))
     slopes = wording.span([result.typical("nes_slope") for result in soft], wording.share)
-    overlap = wording.span([result.typical("top_ten_overlap") for result in soft], wording.share)
-    return [
+    said = [
         f"Across gene sets, dNES and NES on the same permutations have a Spearman correlation of {medians} (median "
-        f"over profiles, on {problems}); the lowest of any profile is {wording.share(lowest)}. Of the ten sets whose "
-        f"NES is largest in magnitude, a share of {overlap} is among the ten of dNES.",
+        f"over profiles, on {problems}); the lowest of any profile is {wording.share(lowest)}.",
         f"The slope of dNES on NES is {slopes}; where it is not 1, cut-offs on NES do not carry over to dNES.",
     ]
+    if all((result.problem.sets or 0) >= ENOUGH_FOR_TOP_TEN for result in soft):
+        overlap = wording.span([result.typical("top_ten_overlap") for result in soft], wording.share)
+        said[0] += f" Of the ten sets whose NES is largest in magnitude, a share of {overlap} is among the ten of dNES."
+    return said
 
 
 def _approximation_sentence(compared: Sequence[Result]) -> str:
@@ -164,10 +179,10 @@ def _ranking_table(run: Run, compared: Sequence[Result]) -> Table:
     ]
     body = []
     for name, problem in plots.named(run, run.problems):
-        for number, result in enumerate(item for item in compared if item.problem == problem):
+        for result in (item for item in compared if item.problem == problem):
             quartiles = f"{_share(result, 'nes_spearman_q1')} to {_share(result, 'nes_spearman_q3')}"
             body.append([
-                Cell("" if number else name),
+                Cell(name),
                 Cell(result.label),
                 Cell(_share(result, "nes_spearman"), quartiles),
                 Cell(wording.share(min(result.values("nes_spearman_lowest")))),

@@ -52,3 +52,8 @@ def test_a_bad_entry_point_is_named(install, entry_point, message):
     with pytest.raises(dg.InputError, match=f"entry point .* of their-plugin.*{message}"):
         dg.backends()
     assert dg.get_backend("nyswin").name == "nyswin"  # ours work all the same
+
+
+def test_a_class_in_the_place_of_an_instance_is_told_of():
+    with pytest.raises(dg.InputError, match=r"such as Exact\(\)"):
+        dg.get_backend(dg.Exact)

@@ -132,4 +132,4 @@ def test_every_computed_metric_is_described():
     values = np.linspace(-1, 1, 10)[None]
     computed = value_metrics(values, values) | gradient_metrics(values, values) | agreement_metrics(values, values)
     assert computed.keys() <= METRICS.keys()
-    assert all(metric.title and metric.better in ("lower", "higher") for metric in METRICS.values())
+    assert all(metric.title and metric.better in ("lower", "higher", None) for metric in METRICS.values())

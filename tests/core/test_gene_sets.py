@@ -177,3 +177,9 @@ def test_genes_listed_twice_are_refused_and_named():
 def test_size_limits_that_make_no_sense_are_refused(low, high):
     with pytest.raises(InputError, match=f"set sizes {low} .. {high}"):
         GeneSets.from_dict({"x": ["A"]}, GENES, min_size=low, max_size=high)
+
+
+@pytest.mark.parametrize("sets", [["a", "b"], "hallmark.gmt", None])
+def test_sets_that_are_no_dict_are_refused(sets):
+    with pytest.raises(InputError, match="give a dict of name -> genes"):
+        GeneSets.from_dict(sets, ["a", "b", "c"])
