@@ -314,10 +314,11 @@ def test_scores_that_are_all_equal_are_refused(tmp_path):
 
 def test_a_real_ranking_is_read_and_described(data):
     problem = read_problem(data / "fgsea" / "naive.vs.th1.rnk", data / "fgsea" / "mouse.reactome.gmt")
+    spread = f"{problem.scores.std():.2g}"
     assert describe_problem(problem) == [
         "12,000 genes, 0.0% of them tied",
         "586 gene sets used",
-        f"standard deviation of the scores {problem.scores.std():.2g}: dGSEA depends on it, as tau_rank is in its units",
+        f"standard deviation of the scores {spread}: dGSEA depends on it, as tau_rank is in its units",
         "830 left out: fewer than 15 genes in the ranking",
         "4 left out: more than 500 genes in the ranking",
         "37 left out: no gene in the ranking",
