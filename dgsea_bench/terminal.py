@@ -10,8 +10,8 @@ out, err = Console(), Console(stderr=True)
 
 
 def say(text: str) -> None:
-    """A line as it is: no markup, no colours, wrapped by the terminal alone."""
-    out.print(text, markup=False, highlight=False, soft_wrap=True)
+    """A line without markup or colours, wrapped between words in a terminal, and whole elsewhere."""
+    out.print(text, markup=False, highlight=False, soft_wrap=not out.is_terminal)
 
 
 class Bar:
