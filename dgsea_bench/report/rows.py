@@ -51,6 +51,8 @@ class Problem:
     def differing(self, names: Iterable[str], usual: Mapping[str, str] | None = None) -> str:
         """The settings of these names in words, ``dtype float32, set_size 5``, those as `usual` left out."""
         mine = {name: value for name, value in self.settings if (usual or {}).get(name) != value}
+        if self.scores == "null":
+            mine.pop("planted_share", None)  # nothing is planted there, whatever it says
         return ", ".join(f"{name} {mine[name]}" for name in names if name in mine)
 
 
