@@ -87,7 +87,7 @@ def test_what_is_printed_does_not_depend_on_which_sets_are_judged_together(deskt
 
 
 def plain_mean(null_es, params):
-    """(B, P, 2) the formula of the design, value by value, with numpy's quantiles."""
+    """(B, P, 2) the formula, value by value, with numpy's quantiles."""
     result = np.full((*null_es.shape[:2], 2), np.nan)
     chosen = null_es[..., : int(null_es.shape[-1] * params.split)] if params.split is not None else null_es
     for at in np.ndindex(null_es.shape[:2]):

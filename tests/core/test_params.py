@@ -73,7 +73,7 @@ def test_equal_params_hash_alike():
 
 
 @pytest.mark.parametrize("null", [NullParams(), NullParams.preset("default")])
-def test_the_defaults_of_a_null_distribution_are_those_of_the_design(null):
+def test_the_defaults_of_a_null_distribution(null):
     assert dataclasses.asdict(null) == {
         "permutations": 1000,
         "seed": 0,
