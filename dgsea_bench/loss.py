@@ -10,10 +10,12 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from dgsea_bench.backends import DEFAULT_BACKEND, Backend, Hard, get_backend
+from dgsea_bench.core.correlation import correlation
 from dgsea_bench.core.errors import InputError, did_you_mean
 from dgsea_bench.core.gene_sets import GeneSets
+from dgsea_bench.core.masks import by_mask
 from dgsea_bench.core.params import EnrichmentParams, NullParams
-from dgsea_bench.core.pathways import Pathways, by_mask
+from dgsea_bench.core.pathways import Pathways
 from dgsea_bench.enrichment import prepare
 from dgsea_bench.normalized_enrichment import Progress, null_distribution, pairs_at_once
 from dgsea_bench.significance import mean_magnitudes, normalise
@@ -21,9 +23,6 @@ from dgsea_bench.significance import mean_magnitudes, normalise
 Compare = Literal["mse", "pearson"]
 Across = Literal["samples", "pathways"]
 Score = Literal["es", "nes"]
-
-ROUNDING = 16
-"""Values that differ by no more than so many times the rounding of the largest are one constant."""
 
 IDLE_CALLS = 200
 """Calls in training without a step of the optimizer that are told of."""
@@ -284,10 +283,10 @@ class EnrichmentLoss(torch.nn.Module):
             usable = valid
         else:
             dimension = 0 if self.across == "samples" else 1
-            correlation, constant = _correlation(found, wanted, valid, dimension)
+            r, constant = correlation(found, wanted, valid, dimension)
             usable = valid.sum(dimension) >= 2
             self._constant = (constant & usable).sum()
-            terms = (1 - correlation).masked_fill(~usable, 0.0)
+            terms = (1 - r).masked_fill(~usable, 0.0)
         if not usable.any():
             few = "two or more scores" if self.compare == "pearson" else "a score"
             raise InputError(
@@ -351,26 +350,6 @@ class EnrichmentLoss(torch.nn.Module):
         if self.null.calibrate and self.backend.target != "gsea":
             found = means(Hard(memory_mib=self.backend.memory_mib)).masked_fill(found.isnan(), math.nan)
         return found
-
-
-def _correlation(x: Tensor, y: Tensor, valid: Tensor, dimension: int) -> tuple[Tensor, Tensor]:
-    """Pearson's r along a dimension of the values that are valid, 0 where either is constant; and where that is so."""
-    (x, x_constant), (y, y_constant) = (_standardised(values, valid, dimension) for values in (x, y))
-    return (x * y).sum(dimension), x_constant | y_constant
-
-
-def _standardised(values: Tensor, valid: Tensor, dimension: int) -> tuple[Tensor, Tensor]:
-    """Deviations from the mean, of length 1, or 0 without a gradient where values are constant; and where they are."""
-    values = values.masked_fill(~valid, 0.0)
-    mean = values.sum(dimension, keepdim=True) / valid.sum(dimension, keepdim=True).clamp_min(1)
-    deviations = (values - mean).masked_fill(~valid, 0.0)
-    spread, largest = (x.detach().abs().amax(dimension, keepdim=True) for x in (deviations, values))
-    limits = torch.finfo(values.dtype)
-    constant = spread <= (ROUNDING * limits.eps * largest).clamp_min(limits.tiny)
-    # Scaled by the largest first, so that no square underflows.
-    scaled = (deviations / spread.masked_fill(constant, 1.0)).masked_fill(constant, 0.0)
-    length = scaled.square().sum(dimension, keepdim=True).masked_fill(constant, 1.0).sqrt()
-    return scaled / length, constant.squeeze(dimension)
 
 
 def _of_shape(values: object, like: Tensor, name: str) -> Tensor:

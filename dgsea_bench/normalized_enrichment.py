@@ -139,9 +139,8 @@ def _one_set_per_size(gene_sets: GeneSets) -> tuple[GeneSets, Tensor]:
     """
     sizes, of_set = gene_sets.sizes.unique(return_inverse=True)
     indices = torch.cat([torch.arange(size, device=sizes.device) for size in sizes.tolist()])
-    offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
     names = tuple(f"{size} genes" for size in sizes.tolist())
-    return GeneSets(names, gene_sets.genes, offsets, indices), of_set
+    return GeneSets.from_sizes(names, gene_sets.genes, sizes, indices), of_set
 
 
 def _by_block(

@@ -110,7 +110,7 @@ def describe_null(null: NullParams) -> list[str]:
     """How NES and p-values come about, and the smallest p that can be had: a line each."""
     shared = ", shared by sets of the same size" if null.sharing == "size" else ""
     lines = [f"null distribution: {null.permutations:,} permutations of the genes, seed {null.seed}{shared}"]
-    later = permutations_for_p_values(null)
+    later = permutations_for_p_values(null, null.permutations)
     if null.split is not None:
         lines.append(f"the first {null.permutations - later:,} normalise ES, the other {later:,} give p")
     smallest = f"about {smallest_p_value(null):.2g}, less or more as more or fewer null scores have the sign of ES"
@@ -257,9 +257,8 @@ def _sample(problem: Problem, count: int) -> Problem:
     places = torch.linspace(0, ordered.shape[1] - 1, count).long()
     sizes = problem.gene_sets.sizes.clamp_max(count // 2)
     indices = torch.cat([torch.arange(size) for size in sizes.tolist()])
-    offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
     genes = tuple(map(str, range(count)))
-    return Problem(ordered[:, places], GeneSets(problem.gene_sets.names, genes, offsets, indices))
+    return Problem(ordered[:, places], GeneSets.from_sizes(problem.gene_sets.names, genes, sizes, indices))
 
 
 def duration(seconds: float) -> str:

@@ -74,7 +74,7 @@ def significance(
         scales = mean_magnitudes(classical_null_es, params).masked_fill(scales.isnan(), math.nan)
     nes = normalise(es, scales)
     as_extreme, of_sign = count_null(es, null_es, params)
-    counted = null_es[..., params.for_p_values(null_es.shape[-1])].shape[-1]
+    counted = permutations_for_p_values(params, null_es.shape[-1])
     p_value = p_values(as_extreme, of_sign, counted, params.p_value)
     if params.fdr == "gsea":
         fdr = pooled_ratio(nes, [null_nes(null_es, scales, params)])
@@ -198,9 +198,9 @@ def p_values(
     return ((1 + as_extreme) / (1 + among)).masked_fill(of_sign == 0, math.nan)
 
 
-def permutations_for_p_values(params: NullParams) -> int:
-    """How many of the permutations serve the p-values."""
-    return len(range(params.permutations)[params.for_p_values(params.permutations)])
+def permutations_for_p_values(params: NullParams, permutations: int) -> int:
+    """How many of so many permutations serve the p-values."""
+    return len(range(permutations)[params.for_p_values(permutations)])
 
 
 def smallest_p_value(params: NullParams) -> float:
@@ -208,7 +208,7 @@ def smallest_p_value(params: NullParams) -> float:
 
     ``"gsea"`` gives 0 where no null score is as extreme; what that can tell is that p is below 1 / N.
     """
-    values = permutations_for_p_values(params)
+    values = permutations_for_p_values(params, params.permutations)
     among = values if params.p_value == "released" else values // 2
     return 1 / among if params.p_value == "gsea" else 1 / (1 + among)
 

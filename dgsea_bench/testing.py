@@ -235,13 +235,10 @@ def _check_gene_order(backend: Backend, device: str) -> None:
         example = _untied(decimals)
         order = torch.from_numpy(np.random.default_rng(8).permutation(example.scores.shape[1]))
         genes = [example.gene_sets.genes[index] for index in order.tolist()]
-        member = example.gene_sets.membership()
-        sets = {
-            name: [gene for gene, belongs in zip(example.gene_sets.genes, row.tolist()) if belongs]
-            for name, row in zip(example.gene_sets.names, member)
-        }
         scores = example.scores.to(device)
-        shuffled = enrichment_score(scores[:, order.to(device)], GeneSets.from_dict(sets, genes), backend=backend)
+        shuffled = enrichment_score(
+            scores[:, order.to(device)], GeneSets.from_dict(example.gene_sets.to_dict(), genes), backend=backend
+        )
         _same(enrichment_score(scores, example.gene_sets, backend=backend), shuffled, "result depends on gene order")
 
 

@@ -564,10 +564,9 @@ def beside_gseapy():
     given_problem = problem(genes=300, sets=30, set_size="5-60", planted_share=0.2, seed=3)
     assert given_problem.tied_share == 0
     sets = given_problem.gene_sets
-    members = np.split(np.asarray(sets.genes)[sets.indices.numpy()], sets.offsets[1:-1].numpy())
     theirs = gseapy.prerank(
         rnk=pd.Series(given_problem.scores[0].numpy(), index=list(sets.genes)),
-        gene_sets={name: list(genes) for name, genes in zip(sets.names, members, strict=True)},
+        gene_sets=sets.to_dict(),
         min_size=1,
         max_size=len(sets.genes),
         permutation_num=1000,
@@ -687,7 +686,7 @@ def shares(backend, null_problem, null, *definitions):
     That depends on how many null scores have the sign of the score. Each profile has permutations of its own.
     """
     found, expected = (np.empty((len(definitions), len(null_problem.scores))) for _ in range(2))
-    values = permutations_for_p_values(null)
+    values = permutations_for_p_values(null, null.permutations)
     for profile, scores in enumerate(null_problem.scores[:, None]):
         result = judge(scores, null_problem.gene_sets, replace(null, seed=profile), backend)
         for number, definition in enumerate(definitions):

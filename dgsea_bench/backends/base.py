@@ -152,11 +152,11 @@ class Backend(ABC):
         at_once = max(1, int(self.memory_mib * 2**20 / 32 / members))  # some 32 bytes a permuted member
 
         def score(chunk: Tensor) -> Tensor:
-            permuted = GeneSets(
-                names=gene_sets.names * len(chunk),
-                genes=gene_sets.genes,
-                offsets=torch.cat([gene_sets.offsets.new_zeros(1), gene_sets.sizes.repeat(len(chunk)).cumsum(0)]),
-                indices=chunk[:, gene_sets.indices].reshape(-1).long(),
+            permuted = GeneSets.from_sizes(
+                gene_sets.names * len(chunk),
+                gene_sets.genes,
+                gene_sets.sizes.repeat(len(chunk)),
+                chunk[:, gene_sets.indices].reshape(-1).long(),
             )
             scores = self.enrichment_score(ranking, permuted)
             by_set: Tensor = scores.unflatten(1, (len(chunk), len(gene_sets))).transpose(1, 2)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy import stats
 from torch import Tensor
 
 from dgsea_bench.backends import Backend
@@ -22,7 +23,7 @@ from dgsea_bench.bench.metrics import (
     share_below,
     value_metrics,
 )
-from dgsea_bench.bench.reference import Reference, null_of_profile, too_large
+from dgsea_bench.bench.reference import Reference, null_of_profile, too_large, value_and_gradient
 from dgsea_bench.bench.scenario import Case, contestant
 from dgsea_bench.bench.witnesses import Witness
 from dgsea_bench.core.gene_sets import GeneSets
@@ -136,7 +137,7 @@ def _per_set(problem: Problem, results: list[EnrichmentResult], null: NullParams
         return torch.cat([getattr(result, name) for result in results]).double().cpu()
 
     counts = gathered("as_extreme"), gathered("of_sign")
-    released = p_values(*counts, permutations_for_p_values(null), "released")
+    released = p_values(*counts, permutations_for_p_values(null, null.permutations), "released")
     return pd.DataFrame(
         {
             "profile": np.repeat(np.arange(shape[0]), shape[1]),
@@ -193,23 +194,16 @@ def _calibration(table: pd.DataFrame, count: int, *, attainable: bool) -> dict[s
     counted = of_sign[np.isfinite(of_sign) & (of_sign > 0)]
     if attainable and counted.size:
         metrics["p_attainable"] = attainable_share(counted)
-    known = np.sort(p[np.isfinite(p)])
+    known = p[np.isfinite(p)]
     if known.size:
-        steps = np.arange(known.size + 1) / known.size
-        metrics["p_distance"] = float(max((known - steps[:-1]).max(), (steps[1:] - known).max()))
+        metrics["p_distance"] = float(stats.kstest(known, "uniform", method="asymp").statistic)
     return metrics
 
 
 def _gradients(backend: Backend, case: Case, scores: Tensor, gene_sets: GeneSets) -> np.ndarray:
     """(B, G) gradient of Σ u·dES, with the same random u (one for each set) for every profile."""
-    weights = torch.from_numpy(np.random.default_rng(712610).standard_normal(len(gene_sets))).to(scores)
-    rows = []
-    for profile in range(len(scores)):
-        leaf = scores[profile, None].clone().requires_grad_()
-        (backend.enrichment_score(backend.rank(leaf, case.params), gene_sets) @ weights).sum().backward()
-        assert leaf.grad is not None  # noqa: S101 (for the type checker)
-        rows.append(leaf.grad)
-    return torch.cat(rows).double().cpu().numpy()
+    each = (value_and_gradient(backend, profile, gene_sets, case.params) for profile in scores.split(1))
+    return np.concatenate([gradient for _, gradient, _ in each])
 
 
 def _quartiles(name: str, values: pd.Series) -> dict[str, float]:

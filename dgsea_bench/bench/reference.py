@@ -101,7 +101,10 @@ def too_large(case: Case, problem: Problem) -> str | None:
 def value_and_gradient(
     backend: Backend, scores: torch.Tensor, gene_sets: GeneSets, params: EnrichmentParams
 ) -> tuple[np.ndarray, np.ndarray, Ranking]:
-    """Scores (B, P), the gradient (B, G) of Σ u·dES with fixed random u, and the ranking."""
+    """Scores (B, P), the gradient (B, G) of Σ u·dES with fixed random u, and the ranking.
+
+    For a single profile u is the same whichever it is.
+    """
     leaf = scores.detach().clone().requires_grad_()
     ranking = backend.rank(leaf, params)
     value = backend.enrichment_score(ranking, gene_sets)

@@ -53,8 +53,7 @@ class Gseapy(Witness):
         self, scores: Tensor, gene_sets: GeneSets, params: EnrichmentParams, null: NullParams, *, threads: int
     ) -> EnrichmentResult:
         """One call of `gseapy.prerank` per profile, nothing filtered by size and nothing written."""
-        members = np.split(np.asarray(gene_sets.genes)[gene_sets.indices.numpy()], gene_sets.offsets[1:-1].numpy())
-        sets = {name: genes.tolist() for name, genes in zip(gene_sets.names, members)}
+        sets = gene_sets.to_dict()
         found = [
             _prerank(pd.Series(values, index=list(gene_sets.genes)), sets, params, null, threads)
             for values in scores.double().numpy()

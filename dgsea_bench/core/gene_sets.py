@@ -76,14 +76,26 @@ class GeneSets:
                 kept[name] = found
         if not kept:
             raise InputError(_nothing_left(sets, genes, dropped))
-        sizes = torch.tensor([0, *(len(found) for found in kept.values())])
-        return cls(
-            names=tuple(kept),
-            genes=genes if isinstance(genes, tuple) else tuple(genes),
-            offsets=sizes.cumsum(0),
-            indices=torch.tensor([index for found in kept.values() for index in found]),
-            dropped=dropped,
-        )
+        sizes = torch.tensor([len(found) for found in kept.values()])
+        indices = torch.tensor([index for found in kept.values() for index in found])
+        genes = genes if isinstance(genes, tuple) else tuple(genes)
+        return replace(cls.from_sizes(tuple(kept), genes, sizes, indices), dropped=dropped)
+
+    @classmethod
+    def from_sizes(
+        cls,
+        names: tuple[str, ...],
+        genes: Sequence[str],
+        sizes: Int64[Tensor, " sets"],
+        indices: Int64[Tensor, " members"],
+    ) -> "GeneSets":
+        """Sets whose members follow one another in `indices`, so many of each as `sizes` says; nothing is checked."""
+        return cls(names, genes, torch.cat([sizes.new_zeros(1), sizes.cumsum(0)]), indices)
+
+    def to_dict(self) -> dict[str, list[str]]:
+        """The sets as `from_dict` takes them: name -> genes."""
+        members = self.indices.cpu().split(self.sizes.tolist())
+        return {name: [self.genes[index] for index in chosen.tolist()] for name, chosen in zip(self.names, members)}
 
     def __len__(self) -> int:
         """Number of sets, P."""

@@ -75,5 +75,6 @@ class Headline:
     """The top of the page."""
 
     title: str
+    explained: str
     measured: str
     machine: str

@@ -93,7 +93,6 @@ def heat_map(
             xticklabels=list(columns), yticklabels=list(rows), annot_kws={"size": 12},
         )  # fmt: skip
         axes.tick_params(length=0, rotation=0)
-        axes.tick_params(axis="y", labelrotation=0)
         axes.set_xlabel(column_title)
         axes.set_ylabel("")
         title(figure, row_title, 14)

@@ -14,6 +14,17 @@ from dgsea_bench.report.rows import Axis, Problem, Run, sizes_in_words
 from dgsea_bench.report.temperatures import temperatures
 from dgsea_bench.report.verdict import NEEDS, grouped, growth_sentence, recommend, sentences, window_sentence
 
+WHAT_IT_IS = (
+    "dGSEA is gene set enrichment analysis with soft ranks, so that a model can be trained on its enrichment score "
+    "(dES)."
+)
+BACKENDS_COMPARED = (
+    "Each backend computes it in its own way; their errors, gradients, time and memory are compared here."
+)
+NES_COMPARED = (
+    "Normalised by a null distribution it is dNES, compared here with NES of classical GSEA on the same permutations."
+)
+
 MOST_FAMILIES = 3
 """Of many sets of lines that differ in a setting, so many are drawn; the tables hold them all."""
 
@@ -30,7 +41,8 @@ def headline(run: Run) -> Headline:
     )
     compared = any(row.task == "enrichment" for row in run.rows)
     question = "which dGSEA backend to use" if compared else "does dNES rank pathways as GSEA does?"
-    return Headline(f"{names}: {question}", measured, "; ".join(tables.machines(run)))
+    explained = f"{WHAT_IT_IS} {BACKENDS_COMPARED if compared else NES_COMPARED}"
+    return Headline(f"{names}: {question}", explained, measured, "; ".join(tables.machines(run)))
 
 
 def _contestants(run: Run) -> str:

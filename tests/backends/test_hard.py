@@ -93,10 +93,9 @@ def test_agrees_with_gseapy(fgsea):
     problem, _ = fgsea
     assert problem.tied_share == 0
     sets = problem.gene_sets
-    members = np.split(np.asarray(sets.genes)[sets.indices.numpy()], sets.offsets[1:-1].numpy())
     theirs = gseapy.prerank(
         rnk=pd.Series(problem.scores[0].numpy(), index=list(sets.genes)),
-        gene_sets={name: list(genes) for name, genes in zip(sets.names, members, strict=True)},
+        gene_sets=sets.to_dict(),
         min_size=1,
         max_size=len(sets.genes),
         permutation_num=1,

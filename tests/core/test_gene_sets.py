@@ -183,3 +183,12 @@ def test_size_limits_that_make_no_sense_are_refused(low, high):
 def test_sets_that_are_no_dict_are_refused(sets):
     with pytest.raises(InputError, match="give a dict of name -> genes"):
         GeneSets.from_dict(sets, ["a", "b", "c"])
+
+
+def test_to_dict_is_the_inverse_of_from_dict():
+    sets, genes = {"one": ["c", "a"], "two": ["b"]}, ["a", "b", "c", "d"]
+    found = GeneSets.from_dict(sets, genes).to_dict()
+    assert {name: set(members) for name, members in found.items()} == {"one": {"a", "c"}, "two": {"b"}}
+    again = GeneSets.from_dict(found, genes)
+    assert again.indices.tolist() == [0, 2, 1]
+    assert again.to_dict() == found

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgsea_bench import GeneSets, InputError, Pathways
-from dgsea_bench.core.pathways import by_mask
+from dgsea_bench.core.masks import by_mask
 
 GENES = ["A", "B", "C", "D", "E", "F"]
 MIXED = {"both": (["A", "B"], ["C"]), "plain": ["D", "E"], "shared": (["A", "F"], ["F", "B", "C"])}
