@@ -8,15 +8,27 @@ from typing import Any
 
 from dgsea_bench.backends.base import Backend, Ranking, Tolerance
 from dgsea_bench.backends.exact import Exact
+from dgsea_bench.backends.fastsum import Fastsum
 from dgsea_bench.backends.hard import Hard
 from dgsea_bench.backends.nyswin import Nyswin
 from dgsea_bench.core.errors import InputError, did_you_mean
 
-__all__ = ["DEFAULT_BACKEND", "Backend", "Exact", "Hard", "Nyswin", "Ranking", "Tolerance", "backends", "get_backend"]
+__all__ = [
+    "DEFAULT_BACKEND",
+    "Backend",
+    "Exact",
+    "Fastsum",
+    "Hard",
+    "Nyswin",
+    "Ranking",
+    "Tolerance",
+    "backends",
+    "get_backend",
+]
 
 DEFAULT_BACKEND = "exact"
 ENTRY_POINTS = "dgsea_bench.backends"
-OURS: Mapping[str, type[Backend]] = {"hard": Hard, "exact": Exact, "nyswin": Nyswin}
+OURS: Mapping[str, type[Backend]] = {"hard": Hard, "fastsum": Fastsum, "exact": Exact, "nyswin": Nyswin}
 
 
 def backends() -> Mapping[str, type[Backend]]:

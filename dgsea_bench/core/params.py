@@ -14,8 +14,8 @@ PRESETS: dict[str, tuple[float, float, float]] = {
 """Temperatures (tau_rank, tau_prefix, tau_abs) of the release of Li et al. 2026, doi 10.64898/2026.03.18.712610."""
 
 
-SMALLEST_TEMPERATURE = 1e-300
-"""Below it a division by a temperature overflows."""
+SMALLEST_TEMPERATURE = 1e-200
+"""Far below it a division by a temperature overflows."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,11 @@ with the seed as its key and (block, k) as its counter. They drive a Fisher-Yate
 depend on how many follow; numbers in a range are made without bias (Lemire 2019, doi 10.1145/3230636).
 """
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
+from dgsea_bench.core.compiled import compiled
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.threads import in_threads
 
@@ -45,8 +45,8 @@ def draw_permutations(genes: int, start: int, stop: int, *, seed: int = 0, first
     return torch.from_numpy(result)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def philox(counter: Words, key: Words) -> Words:  # pragma: no cover (compiled)
+@compiled
+def philox(counter: Words, key: Words) -> Words:
     """Four random words of 32 bits (in uint64) from a counter of four such words and a key of two."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
@@ -59,8 +59,8 @@ def philox(counter: Words, key: Words) -> Words:  # pragma: no cover (compiled)
     return c0, c1, c2, c3
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _shuffle(result: np.ndarray, genes: int, start: int, seed: int) -> None:  # pragma: no cover (compiled)
+@compiled
+def _shuffle(result: np.ndarray, genes: int, start: int, seed: int) -> None:
     """Fill each row with the first entries of a permutation; row k is number `start` + k."""
     rows, width = result.shape
     deck = np.empty(genes, dtype=np.int32)

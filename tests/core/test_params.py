@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dgsea_bench import EnrichmentParams, InputError, NullParams
 
 TEMPERATURES = ["tau_rank", "tau_prefix", "tau_abs"]
-POSITIVE = st.floats(min_value=1e-300, max_value=1e300)
+POSITIVE = st.floats(min_value=1e-200, max_value=1e300)
 
 
 @given(POSITIVE, POSITIVE, st.one_of(POSITIVE, st.just("adaptive")), st.floats(min_value=0, max_value=1e6))

@@ -1,7 +1,8 @@
 """The compiled loops of `hard`: the signed maximum of a running sum from the hits of a set alone."""
 
-import numba
 import numpy as np
+
+from dgsea_bench.core.compiled import compiled
 
 SAME_MAGNITUDE = 1e-12
 """A maximum and a minimum that differ by less in magnitude are equal but for rounding; the positive one wins."""
@@ -14,7 +15,7 @@ for _bit in range(WORD):
     BIT_NUMBER[(((1 << _bit) * int(DE_BRUIJN)) & (2**64 - 1)) >> 58] = _bit
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def signed_maxima(
     weights: np.ndarray,
     places: np.ndarray,
@@ -22,7 +23,7 @@ def signed_maxima(
     indices: np.ndarray,
     permutations: np.ndarray,
     result: np.ndarray,
-) -> None:  # pragma: no cover (compiled)
+) -> None:
     """Fill result (B, P, K) with the signed maxima of set p under permutation k, {π_k(i): i in set p}.
 
     weights (B, G) are abs(s)^exponent by gene, places (B, G) count from 0, permutations (K, up to G) are int32.
@@ -44,8 +45,8 @@ def signed_maxima(
                 result[b, p, k] = _signed_maximum(by_place, hits[:size])
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _take_in_order(marks: np.ndarray, hits: np.ndarray) -> None:  # pragma: no cover (compiled)
+@compiled
+def _take_in_order(marks: np.ndarray, hits: np.ndarray) -> None:
     """Write the numbers of the bits that are set, in order, to `hits`, and clear them: a sort in O(hits + G / 64)."""
     found = 0
     for number in range(len(marks)):
@@ -58,8 +59,8 @@ def _take_in_order(marks: np.ndarray, hits: np.ndarray) -> None:  # pragma: no c
         marks[number] = 0
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _signed_maximum(by_place: np.ndarray, hits: np.ndarray) -> float:  # pragma: no cover (compiled)
+@compiled
+def _signed_maximum(by_place: np.ndarray, hits: np.ndarray) -> float:
     """The largest deviation of the running sum from zero: it falls between hits, so its ends lie before and at them."""
     total = 0.0
     for place in hits:

@@ -1,0 +1,270 @@
+"""The gradient of dES with respect to weights, ranks and base curve of a profile, set by set.
+
+gradient on the curve   g(t) = ∂L/∂C(t)                                     (`signed_softmax`, `block_moments`)
+of a hit                ∂L/∂w_i = Σ_t g(t) σ_i(t),     ∂L/∂r_i = -step_i / τ Σ_t g(t) σ'_i(t)     (`windows`)
+of its weight m_i       (∂L/∂w_i - Σ_k ∂L/∂w_k m_k / N_R) / N_R,             w_i = m_i / N_R
+of the base curve       ∂L/∂A(t) = -Σ_sets a g(t)
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dgsea_bench.core.compiled import compiled
+from dgsea_bench.kernels.block_moments import (
+    ORDERS,
+    Blocks,
+    add_polynomials,
+    empty_blocks,
+    fill_blocks,
+    gradient_of_blocks,
+    largest_radius,
+)
+from dgsea_bench.kernels.coarse_positions import gather
+from dgsea_bench.kernels.gene_steps import Sets, Steps, room_for_steps, take_members, take_steps
+from dgsea_bench.kernels.set_scores import (
+    Found,
+    Plan,
+    Ranked,
+    Room,
+    by_position,
+    part_blocks,
+    room_for_curves,
+    take_positions,
+    trace,
+)
+from dgsea_bench.kernels.signed_softmax import STEEPEST, signed_softmax_gradient
+from dgsea_bench.kernels.windows import STEP, Nodes, place_genes, sums_from_each_step, sums_over_window
+
+
+class Gradients(NamedTuple):
+    """∂L by weights and ranks (B·chunks, G) and by base curve (B·chunks, total), added to."""
+
+    weights: np.ndarray
+    ranks: np.ndarray
+    base: np.ndarray
+
+
+class Slopes(NamedTuple):
+    """Room for the gradient on the curve of one set.
+
+    Attributes:
+        values: (G,) by position, as `Room.values`. nodes: (total,). later: (total / STEP + 1,) its sums from each STEP-th
+            node on. sums: (blocks,) its sums over blocks. polynomials: (ORDERS, blocks) of the base curve, of all sets.
+        hits: (G,) ∂L/∂w_i.
+    """
+
+    values: np.ndarray
+    nodes: np.ndarray
+    later: np.ndarray
+    sums: np.ndarray
+    polynomials: np.ndarray
+    hits: np.ndarray
+
+
+@compiled
+def room_for_slopes(genes: int, nodes: Nodes, blocks: int) -> Slopes:
+    """Room for the gradients of profiles of so many genes."""
+    return Slopes(
+        np.empty(genes),
+        np.zeros(nodes.total),
+        np.zeros(nodes.total // STEP + 1),
+        np.empty(blocks),
+        np.zeros((ORDERS, blocks)),
+        np.empty(genes),
+    )
+
+
+@compiled
+def add_gradients(
+    ranked: Ranked,
+    sets: Sets,
+    plan: Plan,
+    chunks: int,
+    start: int,
+    stop: int,
+    found: Found,
+    gradient: np.ndarray,
+    result: Gradients,
+) -> None:
+    """Add to `result` what comes of gradient (B, P, K), ∂L/∂dES, for numbers start .. stop - 1 of all (profile, chunk).
+
+    The sets of a profile, under all permutations, are cut into so many chunks; each adds to rows of its own, so that the
+    result does not depend on which thread does what.
+    """
+    genes, nodes = ranked.ranks.shape[1], plan.nodes
+    blocks = empty_blocks(nodes.count, plan.width)
+    room, steps = room_for_curves(genes, nodes, len(blocks.mean)), room_for_steps(genes)
+    slopes = room_for_slopes(genes, nodes, len(blocks.mean))
+    count = len(sets.offsets) - 1
+    tasks = len(sets.permutations) * count
+    for number in range(start, stop):
+        b, chunk = number // chunks, number % chunks
+        base = ranked.base[b, nodes.first : nodes.first + nodes.count]
+        place_genes(ranked.ranks[b], nodes, room.nearest, room.factors)
+        if not by_position(plan):
+            fill_blocks(base, blocks)
+            slopes.polynomials[:] = 0.0
+        for task in range(tasks * chunk // chunks, tasks * (chunk + 1) // chunks):
+            k, p = task // count, task % count
+            if gradient[b, p, k] == 0.0:
+                continue
+            members = take_members(sets, k, p, steps.genes)
+            taking, share, total = take_steps(ranked.weights[b], members, steps)
+            trace(steps, taking, plan.width, nodes, room)
+            one = found.taus[b, p, k], found.scores[b, p, k], found.log_totals[b, p, k], gradient[b, p, k]
+            if by_position(plan):
+                _slopes_by_position(ranked.base[b], share, plan, one, room, slopes, result.base[number])
+            else:
+                _slopes_by_blocks(ranked.base[b], share, plan, one, blocks, room, slopes, result.base[number])
+            _add_to_genes(
+                ranked.weights[b],
+                members,
+                taking,
+                total,
+                steps,
+                nodes,
+                room,
+                slopes,
+                result.weights[number],
+                result.ranks[number],
+            )
+        if not by_position(plan):
+            part = result.base[number, nodes.first : nodes.first + nodes.count]
+            add_polynomials(base, blocks, slopes.polynomials, part)
+
+
+@compiled
+def add_gradients_of_curves(
+    ranked: Ranked, sets: Sets, plan: Plan, start: int, stop: int, gradient: np.ndarray, result: Gradients
+) -> None:
+    """Add to `result` what comes of gradient (B, P, G), ∂L/∂C by position, for profiles start .. stop - 1."""
+    genes, nodes = ranked.ranks.shape[1], plan.nodes
+    room, steps = room_for_curves(genes, nodes, 1), room_for_steps(genes)
+    slopes = room_for_slopes(genes, nodes, 1)
+    for b in range(start, stop):
+        place_genes(ranked.ranks[b], nodes, room.nearest, room.factors)
+        for p in range(len(sets.offsets) - 1):
+            members = take_members(sets, 0, p, steps.genes)
+            taking, share, total = take_steps(ranked.weights[b], members, steps)
+            slopes.values[:] = gradient[b, p]
+            _to_nodes(share, plan, slopes, result.base[b])
+            _add_to_genes(
+                ranked.weights[b],
+                members,
+                taking,
+                total,
+                steps,
+                nodes,
+                room,
+                slopes,
+                result.weights[b],
+                result.ranks[b],
+            )
+
+
+One = tuple[float, float, float, float]
+"""τ_abs, dES, log2 Z and ∂L/∂dES of one set."""
+
+
+@compiled
+def _slopes_by_position(
+    base: np.ndarray, share: float, plan: Plan, one: One, room: Room, slopes: Slopes, to_base: np.ndarray
+) -> None:
+    """Fill slopes.nodes and slopes.later, and add to ∂L/∂base, for the curve that was traced."""
+    take_positions(base, share, plan, room)
+    tau, score, log_total, gradient = one
+    signed_softmax_gradient(room.values, tau, score, log_total, gradient, slopes.values)
+    _to_nodes(share, plan, slopes, to_base)
+
+
+@compiled
+def _to_nodes(share: float, plan: Plan, slopes: Slopes, to_base: np.ndarray) -> None:
+    """Fill slopes.nodes and slopes.later from slopes.values by position, and add to ∂L/∂base."""
+    nodes = plan.nodes
+    if nodes.spacing > 1.0:
+        gather(slopes.values, nodes, plan.shares, slopes.nodes)
+    else:
+        slopes.nodes[nodes.first : nodes.first + nodes.count] = slopes.values
+    for node in range(nodes.total):
+        to_base[node] -= share * slopes.nodes[node]
+    sums_from_each_step(slopes.nodes, slopes.later)
+
+
+@compiled
+def _slopes_by_blocks(
+    base: np.ndarray,
+    share: float,
+    plan: Plan,
+    one: One,
+    blocks: Blocks,
+    room: Room,
+    slopes: Slopes,
+    to_base: np.ndarray,
+) -> None:
+    """The same by blocks: what blocks taken as a whole give to the base curve is kept as polynomials.
+
+    slopes.nodes is then right where windows lie, and slopes.later where they end.
+    """
+    tau, score, log_total, gradient = one
+    limit = -1.0 if tau * STEEPEST < 1.0 else largest_radius(share, tau)
+    single, filled = part_blocks(base, share, limit, blocks, plan.nodes, room)
+    values = slopes.values[:filled]
+    signed_softmax_gradient(room.values[:filled], tau, score, log_total, gradient, values)
+    if single < len(blocks.mean):
+        gradient_of_blocks(
+            room.centres, room.whole, blocks, share, tau, score, log_total, gradient, slopes.polynomials, slopes.sums
+        )
+    later = 0.0
+    nodes = plan.nodes
+    slopes.later[(nodes.first + nodes.count) // STEP :] = 0.0
+    for block in range(len(blocks.mean) - 1, -1, -1):
+        start = nodes.first + block * blocks.width
+        if room.whole[block] == 1.0:
+            later += slopes.sums[block]
+        else:
+            stop = min(start + blocks.width, nodes.first + nodes.count)
+            filled -= stop - start
+            _scatter(values[filled : filled + stop - start], share, start, slopes.nodes, to_base)
+            for step in range((stop - 1) // STEP, start // STEP, -1):
+                for node in range(step * STEP, min((step + 1) * STEP, stop)):
+                    later += slopes.nodes[node]
+                slopes.later[step] = later
+            for node in range(start, min(start + STEP, stop)):
+                later += slopes.nodes[node]
+        slopes.later[start // STEP] = later
+
+
+@compiled(fast=True)
+def _scatter(values: np.ndarray, share: float, start: int, nodes: np.ndarray, to_base: np.ndarray) -> None:
+    into, below = nodes[start : start + len(values)], to_base[start : start + len(values)]
+    for t in range(len(values)):
+        into[t] = values[t]
+        below[t] -= share * values[t]
+
+
+@compiled
+def _add_to_genes(
+    weights: np.ndarray,
+    members: int,
+    taking: int,
+    total: float,
+    steps: Steps,
+    nodes: Nodes,
+    room: Room,
+    slopes: Slopes,
+    to_weights: np.ndarray,
+    to_ranks: np.ndarray,
+) -> None:
+    """From the gradient on the curve to ∂L/∂weights and ∂L/∂ranks (G,), added to."""
+    mean = 0.0
+    for i in range(taking):
+        gene = steps.genes[i]
+        level, slope = sums_over_window(room.nearest[gene], room.factors[gene], nodes, slopes.nodes, slopes.later)
+        to_ranks[gene] -= steps.sizes[i] * slope / (nodes.tau * nodes.spacing)
+        if i < members:
+            slopes.hits[i] = level
+            mean += level * weights[gene]
+    if total > 0.0:
+        for i in range(members):
+            to_weights[steps.genes[i]] += (slopes.hits[i] - mean / total) / total

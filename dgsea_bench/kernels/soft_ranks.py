@@ -1,0 +1,165 @@
+"""Soft ranks of a profile and their gradient, near-linear in genes at any temperature.
+
+    r_i = ½ + Σ_j σ((s_j - s_i) / τ)            ∂L/∂s_k = 1/τ · Σ_i (u_i - u_k) σ'((s_k - s_i) / τ),   u = ∂L/∂r
+
+Where scores lie dense, a grid sums them (`grid_sum`). Where τ is so small or an outlier so far that the grid would have
+many more nodes than there are genes, scores are sorted and cut into clusters at gaps wider than REACH, across which a
+sigmoid is 0 or 1; each cluster is then summed on a grid of its own or pair by pair, whichever costs less. Neither can
+cost more than some 0.3 µs a gene unless a cluster is dense at one end and sparse at the other.
+"""
+
+import numpy as np
+
+from dgsea_bench.core.compiled import compiled
+from dgsea_bench.kernels.exponential import LOG2_E, power_of_two
+from dgsea_bench.kernels.grid_sum import PER_TAU, REACH, nodes_for, read_off, sigmoids_from_above, slopes, spread
+
+SPARE_NODES = 2048
+"""A grid of no more nodes than genes and these costs less than sorting."""
+
+PAIR_COST, NODE_COST, GENE_COST = 1.0, 0.09, 15.0
+"""Nanoseconds for a pair of genes, for a node and a neighbour in reach, and for a gene on and off the grid."""
+
+
+@compiled
+def soft_ranks(scores: np.ndarray, tau: float, start: int, stop: int, ranks: np.ndarray) -> None:
+    """Fill ranks (B, G) of profiles start .. stop - 1 from scores (B, G)."""
+    for b in range(start, stop):
+        ranks[b] = 0.5
+        if _is_dense(scores[b], tau):
+            _add_sums_on_grid(scores[b], tau, ranks[b])
+            continue
+        order, values, edges = _clusters(scores[b], tau)
+        sums = np.zeros(len(values))
+        for cluster in range(len(edges) - 1):
+            first, last = edges[cluster], edges[cluster + 1]
+            sums[first:last] = first
+            if _pairs_are_cheaper(values[first:last], tau):
+                _add_sums_of_pairs(values[first:last], tau, sums[first:last])
+            else:
+                _add_sums_on_grid(values[first:last], tau, sums[first:last])
+        for place in range(len(order)):
+            ranks[b, order[place]] += sums[place]
+
+
+@compiled
+def soft_ranks_gradient(
+    scores: np.ndarray, tau: float, start: int, stop: int, gradient: np.ndarray, result: np.ndarray
+) -> None:
+    """Fill result (B, G), ∂L/∂scores, of profiles start .. stop - 1, from gradient (B, G), ∂L/∂ranks."""
+    for b in range(start, stop):
+        result[b] = 0.0
+        if _is_dense(scores[b], tau):
+            _add_slopes_on_grid(scores[b], tau, gradient[b], result[b])
+        else:
+            order, values, edges = _clusters(scores[b], tau)
+            u = gradient[b][order]
+            sums = np.zeros(len(values))
+            for cluster in range(len(edges) - 1):
+                first, last = edges[cluster], edges[cluster + 1]
+                if _pairs_are_cheaper(values[first:last], tau):
+                    _add_slopes_of_pairs(values[first:last], tau, u[first:last], sums[first:last])
+                else:
+                    _add_slopes_on_grid(values[first:last], tau, u[first:last], sums[first:last])
+            for place in range(len(order)):
+                result[b, order[place]] = sums[place]
+        for gene in range(result.shape[1]):
+            result[b, gene] /= tau
+
+
+@compiled
+def _is_dense(scores: np.ndarray, tau: float) -> bool:
+    return (scores.max() - scores.min()) / tau * PER_TAU <= len(scores) + SPARE_NODES
+
+
+@compiled
+def _clusters(scores: np.ndarray, tau: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Genes in descending order, their scores, and where clusters begin, with the number of genes at the end."""
+    order = np.argsort(-scores)
+    values = scores[order]
+    edges = [0]
+    for place in range(1, len(values)):
+        if (values[place - 1] - values[place]) / tau > REACH:
+            edges.append(place)
+    edges.append(len(values))
+    return order, values, np.array(edges)
+
+
+@compiled
+def _pairs_are_cheaper(values: np.ndarray, tau: float) -> bool:
+    """Whether to sum a cluster of descending scores pair by pair rather than on a grid."""
+    nodes = (values[0] - values[-1]) / tau * PER_TAU + NODE_COST
+    on_grid = NODE_COST * nodes * min(nodes, REACH * PER_TAU) + GENE_COST * len(values)
+    pairs, first = 0, 0
+    for place in range(len(values)):
+        while (values[first] - values[place]) / tau > REACH:
+            first += 1
+        pairs += place - first
+        if PAIR_COST * pairs > on_grid:
+            return False
+    return True
+
+
+@compiled
+def _add_sums_on_grid(points: np.ndarray, tau: float, sums: np.ndarray) -> None:
+    """sums_i += Σ_j σ((x_j - x_i) / τ)."""
+    low = points.min()
+    nodes = nodes_for((points.max() - low) / tau)
+    grid, summed = np.zeros(nodes), np.empty(nodes)
+    spread(points, low, PER_TAU / tau, np.ones(len(points)), grid)
+    sigmoids_from_above(grid, summed)
+    read_off(points, low, PER_TAU / tau, summed, sums)
+
+
+@compiled
+def _add_slopes_on_grid(points: np.ndarray, tau: float, u: np.ndarray, sums: np.ndarray) -> None:
+    """sums_k += Σ_i (u_i - u_k) σ'((x_k - x_i) / τ), as the difference of two sums; u less its mean cancels little."""
+    low = points.min()
+    nodes = nodes_for((points.max() - low) / tau)
+    centred = u - u.mean()
+    weighted, density, summed = np.zeros(nodes), np.zeros(nodes), np.empty(nodes)
+    spread(points, low, PER_TAU / tau, centred, weighted)
+    spread(points, low, PER_TAU / tau, np.ones(len(points)), density)
+    slopes(weighted, summed)
+    read_off(points, low, PER_TAU / tau, summed, sums)
+    slopes(density, summed)
+    neighbours = np.zeros(len(points))
+    read_off(points, low, PER_TAU / tau, summed, neighbours)
+    for i in range(len(points)):
+        sums[i] -= centred[i] * neighbours[i]
+
+
+@compiled(fast=True)
+def _add_sums_of_pairs(values: np.ndarray, tau: float, sums: np.ndarray) -> None:
+    """The same sums for descending values, each pair once."""
+    last = 0
+    for i in range(len(values)):
+        while last < len(values) and (values[i] - values[last]) / tau <= REACH:
+            sums[last] += i  # all before are further above than REACH
+            last += 1
+        lower, sums_of_lower = values[i + 1 : last], sums[i + 1 : last]
+        total = 0.5
+        for j in range(len(lower)):
+            e = power_of_two((lower[j] - values[i]) / tau * LOG2_E)
+            above = 1.0 / (1.0 + e)
+            sums_of_lower[j] += above
+            total += e * above
+        sums[i] += total
+
+
+@compiled(fast=True)
+def _add_slopes_of_pairs(values: np.ndarray, tau: float, u: np.ndarray, sums: np.ndarray) -> None:
+    """The same sums for descending values, each pair once."""
+    last = 0
+    for i in range(len(values)):
+        while last < len(values) and (values[i] - values[last]) / tau <= REACH:
+            last += 1
+        lower, u_of_lower, sums_of_lower = values[i + 1 : last], u[i + 1 : last], sums[i + 1 : last]
+        total = 0.0
+        for j in range(len(lower)):
+            e = power_of_two((lower[j] - values[i]) / tau * LOG2_E)
+            above = 1.0 / (1.0 + e)
+            change = (u_of_lower[j] - u[i]) * (e * above * above)
+            total += change
+            sums_of_lower[j] -= change
+        sums[i] += total

@@ -1,0 +1,170 @@
+"""Running sums from windows: where a gene's sigmoid is neither 0 nor 1, and where it is.
+
+The running sum is taken at *nodes*: the positions 1 .. G or, for a wide τ_prefix, every `spacing`-th of them (see
+`coarse_positions`). Gene i contributes σ((k - y_i) / τ) at node k, with y_i its place among the nodes and τ in nodes.
+Beyond a window of WIDTH τ on either side that is 0 or 1 to 1e-12, and a cumulative sum does the rest. Within it
+σ = 1 / (1 + E) with E = exp((y - k) / τ), which falls by a constant factor from node to node, so that
+
+    E(k) = exp((y - n) / τ) · exp((n - k) / τ),   n the node nearest to y:
+
+one exponential for each gene, one table for all, and a division for each node of the window. Windows begin at multiples
+of STEP, so that the part that is 1 is a cumulative sum over every STEP-th node.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from dgsea_bench.core.compiled import compiled
+from dgsea_bench.kernels.exponential import LOG2_E, power_of_two
+
+WIDTH = 28.0
+"""exp(-28) = 7e-13."""
+STEP = 8
+COARSE_FROM = 16.0
+"""A τ_prefix from which on a running sum is taken at every ⌊τ / 8⌋-th position."""
+MARGIN = 6
+"""Nodes on either side that interpolation between nodes asks for."""
+
+
+class Nodes(NamedTuple):
+    """Where a running sum is taken.
+
+    Attributes:
+        spacing: positions from a node to the next. tau: τ_prefix in nodes.
+        reach: half of a window. length: a window, a multiple of STEP.
+        first: the node of position 1, a multiple of STEP. count: nodes from there to position G.
+        total: length of arrays over nodes, with room for windows at either end.
+        powers: exp((reach + STEP - 1 - j) / tau) for j = 0 .. length + STEP - 2.
+    """
+
+    spacing: float
+    tau: float
+    reach: int
+    length: int
+    first: int
+    count: int
+    total: int
+    powers: np.ndarray
+
+
+def nodes_of(genes: int, tau_prefix: float) -> Nodes:
+    """The nodes for so many positions at that temperature."""
+    spacing = 1.0 if tau_prefix < COARSE_FROM else float(math.floor(tau_prefix / 8))
+    tau = tau_prefix / spacing
+    reach = math.ceil(WIDTH * tau)
+    length = _up(2 * reach + STEP)
+    first = _up(reach + STEP + MARGIN)
+    count = int((genes - 1) / spacing) + 1
+    with np.errstate(over="ignore"):
+        powers = np.exp((reach + STEP - 1 - np.arange(length + STEP - 1)) / tau)
+    return Nodes(spacing, tau, reach, length, first, count, _up(first + count + MARGIN) + length + STEP, powers)
+
+
+def _up(number: int) -> int:
+    return -(-number // STEP) * STEP
+
+
+@compiled
+def place_genes(ranks: np.ndarray, nodes: Nodes, nearest: np.ndarray, factors: np.ndarray) -> None:
+    """Fill nearest (G,) int64, the node n nearest to each gene, and factors (G,), exp((y - n) / τ).
+
+    The running sum at position t holds σ((t + ½ - r) / τ_prefix), so that a gene of rank r lies at position r - ½.
+    """
+    for gene in range(len(ranks)):
+        y = (ranks[gene] - 1.5) / nodes.spacing
+        n = np.floor(y + 0.5)
+        nearest[gene] = nodes.first + int(n)
+        factors[gene] = power_of_two((y - n) / nodes.tau * LOG2_E)
+
+
+@compiled
+def window_of(nearest: int, nodes: Nodes) -> tuple[int, int]:
+    """The first node of a gene's window, and where its powers begin."""
+    wanted = nearest - nodes.reach
+    start = wanted // STEP * STEP
+    return start, start - wanted + STEP - 1
+
+
+@compiled(fast=True)
+def add_window(
+    nearest: int, factor: float, weight: float, nodes: Nodes, window_sums: np.ndarray, jumps: np.ndarray
+) -> None:
+    """Add weight · σ to window_sums (total,) within the window, and to jumps (total / STEP,) what it adds after it."""
+    start, offset = window_of(nearest, nodes)
+    part, powers = window_sums[start : start + nodes.length], nodes.powers[offset : offset + nodes.length]
+    for j in range(len(part)):
+        part[j] += weight / (1.0 + factor * powers[j])
+    jumps[(start + nodes.length) // STEP] += weight
+
+
+@compiled(fast=True)
+def sums_over_window(
+    nearest: int, factor: float, nodes: Nodes, values: np.ndarray, later: np.ndarray
+) -> tuple[float, float]:
+    """Σ_k values_k σ_k and Σ_k values_k σ'_k for one gene: what a gradient with respect to the curve gives for it.
+
+    values (total,) are by node; later (total / STEP + 1,) their sums from each STEP-th node on.
+    """
+    start, offset = window_of(nearest, nodes)
+    part, powers = values[start : start + nodes.length], nodes.powers[offset : offset + nodes.length]
+    level, slope = 0.0, 0.0
+    for j in range(len(part)):
+        sigmoid = 1.0 / (1.0 + factor * powers[j])
+        level += part[j] * sigmoid
+        slope += part[j] * (sigmoid * (1.0 - sigmoid))
+    return level + later[(start + nodes.length) // STEP], slope
+
+
+@compiled(fast=True)
+def take_curve(window_sums: np.ndarray, jumps: np.ndarray, base: np.ndarray, share: float, curve: np.ndarray) -> None:
+    """Fill curve (total,): windows and jumps less share · base; windows and jumps are 0 again afterwards."""
+    level = 0.0
+    for step in range(len(jumps)):
+        level += jumps[step]
+        jumps[step] = 0.0
+        part = slice(step * STEP, (step + 1) * STEP)
+        into, windows, below = curve[part], window_sums[part], base[part]
+        for j in range(STEP):
+            into[j] = level + windows[j] - share * below[j]
+            windows[j] = 0.0
+
+
+@compiled(fast=True)
+def sums_from_each_step(values: np.ndarray, later: np.ndarray) -> None:
+    """Fill later (total / STEP + 1,) with the sums of values (total,) from each STEP-th node on."""
+    total = 0.0
+    later[-1] = 0.0
+    for step in range(len(later) - 2, -1, -1):
+        for j in range(STEP):
+            total += values[step * STEP + j]
+        later[step] = total
+
+
+@compiled
+def sums_of_all_genes(ranks: np.ndarray, nodes: Nodes, start: int, stop: int, base: np.ndarray) -> None:
+    """Fill base (B, total), A(k) = Σ_i σ((k - y_i) / τ) over all genes, for profiles start .. stop - 1 of ranks (B, G)."""
+    genes = ranks.shape[1]
+    nearest, factors = np.empty(genes, dtype=np.int64), np.empty(genes)
+    window_sums, jumps, nothing = np.zeros(nodes.total), np.zeros(nodes.total // STEP), np.zeros(nodes.total)
+    for b in range(start, stop):
+        place_genes(ranks[b], nodes, nearest, factors)
+        for gene in range(genes):
+            add_window(nearest[gene], factors[gene], 1.0, nodes, window_sums, jumps)
+        take_curve(window_sums, jumps, nothing, 0.0, base[b])
+
+
+@compiled
+def add_gradient_of_all_genes(
+    ranks: np.ndarray, nodes: Nodes, start: int, stop: int, gradient: np.ndarray, result: np.ndarray
+) -> None:
+    """Add to result (B, G), ∂L/∂ranks, what comes of gradient (B, total), ∂L/∂base."""
+    genes = ranks.shape[1]
+    nearest, factors = np.empty(genes, dtype=np.int64), np.empty(genes)
+    unused = np.zeros(nodes.total // STEP + 1)
+    for b in range(start, stop):
+        place_genes(ranks[b], nodes, nearest, factors)
+        for gene in range(genes):
+            _, slope = sums_over_window(nearest[gene], factors[gene], nodes, gradient[b], unused)
+            result[b, gene] -= slope / (nodes.tau * nodes.spacing)
