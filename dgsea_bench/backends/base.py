@@ -115,7 +115,7 @@ class Backend(ABC):
         """(B, P) the signed softmax over positions: dES = Σ_t ω_t C(t), ω = softmax_t(abs(C(t)) / tau_abs)."""
         tau: float | Tensor
         if params.tau_abs == "adaptive":
-            tau = _median_absolute_deviation(running_sum.detach()).clamp_min(1e-9)
+            tau = median_absolute_deviation(running_sum.detach())
         else:
             tau = params.tau_abs
         weights = (running_sum.abs() / tau).softmax(-1)
@@ -188,8 +188,9 @@ def _check_type(backend: str, option: str, value: object, default: object) -> No
         raise InputError(f"{backend}: {option} is {value!r}; it must be of type {accepted[0].__name__}")
 
 
-def _median_absolute_deviation(curve: Float[Tensor, "*batch positions"]) -> Float[Tensor, "*batch 1"]:
-    return _median((curve - _median(curve)).abs())
+def median_absolute_deviation(curve: Float[Tensor, "*batch positions"]) -> Float[Tensor, "*batch 1"]:
+    """The median distance from the median over positions, at least 1e-9: the ``"adaptive"`` tau_abs."""
+    return _median((curve - _median(curve)).abs()).clamp_min(1e-9)
 
 
 def _median(values: Float[Tensor, "*batch positions"]) -> Float[Tensor, "*batch 1"]:

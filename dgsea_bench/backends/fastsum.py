@@ -8,7 +8,7 @@ from jaxtyping import Float, Float64, Integer
 from torch import Tensor
 
 from dgsea_bench.backends import fastsum_operators as operators
-from dgsea_bench.backends.base import Backend, Ranking, Tolerance
+from dgsea_bench.backends.base import Backend, Ranking, Tolerance, median_absolute_deviation
 from dgsea_bench.backends.steps import gene_weights
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams
@@ -58,36 +58,45 @@ class Fastsum(Backend):
 
     def running_sum(self, ranking: Ranking, gene_sets: GeneSets) -> Float64[Tensor, "profiles sets positions"]:
         """The soft running sum at every position."""
-        assert isinstance(ranking, FastRanking)  # noqa: S101 (for the type checker)
-        return operators.running_sums(
-            ranking.weights,
-            ranking.ranks,
-            ranking.base,
-            gene_sets.offsets,
-            gene_sets.indices,
-            ranking.params.tau_prefix,
-        )
+        return operators.running_sum(*_arguments(ranking, gene_sets, _unchanged(ranking)))[:, :, 0]
 
     def enrichment_score(self, ranking: Ranking, gene_sets: GeneSets) -> Float[Tensor, "profiles sets"]:
         """The same as `extremum` of `running_sum`, one set at a time."""
-        unchanged = torch.arange(ranking.scores.shape[1], dtype=torch.int32)[None]
-        return self.null_scores(ranking, gene_sets, unchanged)[:, :, 0]
+        return self.null_scores(ranking, gene_sets, _unchanged(ranking))[:, :, 0]
 
     def null_scores(
         self, ranking: Ranking, gene_sets: GeneSets, permutations: Integer[Tensor, "permutations entries"]
     ) -> Float[Tensor, "profiles sets permutations"]:
         """The scores of permuted sets, one at a time."""
-        assert isinstance(ranking, FastRanking)  # noqa: S101 (for the type checker)
-        params = ranking.params
-        tau_abs = operators.ADAPTIVE if params.tau_abs == "adaptive" else params.tau_abs
-        scores, _, _ = operators.scores(
-            ranking.weights,
-            ranking.ranks,
-            ranking.base,
-            gene_sets.offsets,
-            gene_sets.indices,
-            permutations.int(),
-            params.tau_prefix,
-            tau_abs,
-        )
+        arguments = _arguments(ranking, gene_sets, permutations)
+        if ranking.params.tau_abs == "adaptive":
+            taus = self._adaptive(ranking, gene_sets, permutations)
+        else:
+            shape = len(ranking.scores), len(gene_sets), len(permutations)
+            taus = torch.full(shape, ranking.params.tau_abs, dtype=torch.float64)
+        scores, _ = operators.score(*arguments, taus)
         return scores.to(ranking.scores.dtype)
+
+    def _adaptive(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> Tensor:
+        """(B, P, K) the median absolute deviation of each running sum, in working memory of `memory_mib`."""
+        rows = []
+        with torch.no_grad():
+            for profiles, spans in self.chunks(ranking, len(gene_sets) * len(permutations)):
+                part = ranking.select(profiles)
+                at_once = max(1, spans[0][1] // len(gene_sets))
+                columns = [
+                    median_absolute_deviation(operators.running_sum(*_arguments(part, gene_sets, some)))[..., 0]
+                    for some in permutations.split(at_once)
+                ]
+                rows.append(torch.cat(columns, dim=2))
+        return torch.cat(rows)
+
+
+def _unchanged(ranking: Ranking) -> Tensor:
+    return torch.arange(ranking.scores.shape[1], dtype=torch.int32)[None]
+
+
+def _arguments(ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> tuple[Tensor | float, ...]:
+    assert isinstance(ranking, FastRanking)  # noqa: S101 (for the type checker)
+    sets = gene_sets.offsets, gene_sets.indices, permutations.int()
+    return ranking.weights, ranking.ranks, ranking.base, *sets, ranking.params.tau_prefix

@@ -1,9 +1,10 @@
-"""What `fastsum` computes, as operators of torch with gradients of their own.
+"""What `fastsum` computes, as operators of torch with gradients written by hand.
 
-Each is a `torch.library.custom_op`: opaque to torch.compile, autocast and functional transforms, with the gradient written
-by hand. A second derivative is not provided, and asking for it raises.
+As operators they are opaque to torch.compile, autocast and functional transforms. (`torch.library.custom_op` would do as
+well, but loads the compiler, a second, on the first call.) A second derivative is not provided: asking for it raises.
 """
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,20 +13,37 @@ from torch import Tensor
 
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.threads import in_threads
+from dgsea_bench.kernels.block_moments import room_for_blocks
 from dgsea_bench.kernels.coarse_positions import shares_of_positions
-from dgsea_bench.kernels.gene_steps import Sets
-from dgsea_bench.kernels.set_gradients import Gradients, add_gradients, add_gradients_of_curves
-from dgsea_bench.kernels.set_scores import ADAPTIVE, Found, Plan, Ranked, score_sets, take_running_sums
+from dgsea_bench.kernels.gene_steps import Sets, room_for_steps
+from dgsea_bench.kernels.set_gradients import Gradients, add_gradients, add_gradients_of_curves, room_for_slopes
+from dgsea_bench.kernels.set_scores import Found, Plan, Ranked, room_for_curves, score_sets, take_running_sums
 from dgsea_bench.kernels.soft_ranks import soft_ranks, soft_ranks_gradient
 from dgsea_bench.kernels.windows import add_gradient_of_all_genes, nodes_of, sums_of_all_genes
-
-__all__ = ["ADAPTIVE", "rank", "running_sums", "scores"]
 
 CHUNKS = 8
 """Into so many chunks, over all profiles, sets are cut for the backward pass; each sums its gradients apart."""
 
+LIBRARY = torch.library.Library("dgsea_bench", "DEF")
+SETS = "Tensor weights, Tensor ranks, Tensor base, Tensor offsets, Tensor indices, Tensor permutations"
+"""Ranked profiles: weights and ranks (B, G), base (B, nodes); P gene sets; permutations (K, up to G)."""
 
-@torch.library.custom_op("dgsea_bench::rank", mutates_args=())
+Three = tuple[Tensor, Tensor, Tensor]
+
+
+def operator(schema: str) -> Callable[[Callable[..., Any]], Any]:
+    """Decorator that makes a function the operator of that schema, on a CPU."""
+
+    def register(function: Callable[..., Any]) -> Any:
+        name = schema.partition("(")[0]
+        LIBRARY.define(schema)
+        LIBRARY.impl(name, function, "CPU")
+        return getattr(torch.ops.dgsea_bench, name).default
+
+    return register
+
+
+@operator("rank(Tensor values, float tau_rank, float tau_prefix) -> (Tensor, Tensor)")
 def rank(values: Tensor, tau_rank: float, tau_prefix: float) -> tuple[Tensor, Tensor]:
     """Soft ranks (B, G) of values (B, G) in float64, and the running sum of all genes (B, nodes)."""
     nodes = nodes_of(values.shape[1], tau_prefix)
@@ -33,19 +51,17 @@ def rank(values: Tensor, tau_rank: float, tau_prefix: float) -> tuple[Tensor, Te
     base = np.empty((len(scores), nodes.total))
 
     def work(start: int, stop: int) -> None:
-        soft_ranks(scores, tau_rank, start, stop, ranks)
-        sums_of_all_genes(ranks, nodes, start, stop, base)
+        soft_ranks(scores[start:stop], tau_rank, ranks[start:stop])
+        sums_of_all_genes(ranks[start:stop], nodes, base[start:stop])
 
     in_threads(work, len(scores))
     return torch.from_numpy(ranks), torch.from_numpy(base)
 
 
-@rank.register_fake
-def _(values: Tensor, tau_rank: float, tau_prefix: float) -> tuple[Tensor, Tensor]:  # noqa: ARG001
-    return torch.empty_like(values), values.new_empty(len(values), nodes_of(values.shape[1], tau_prefix).total)
-
-
-@torch.library.custom_op("dgsea_bench::rank_gradient", mutates_args=())
+@operator(
+    "rank_gradient(Tensor values, Tensor ranks, float tau_rank, float tau_prefix, Tensor to_ranks, Tensor to_base)"
+    " -> Tensor"
+)
 def rank_gradient(
     values: Tensor, ranks: Tensor, tau_rank: float, tau_prefix: float, to_ranks: Tensor, to_base: Tensor
 ) -> Tensor:
@@ -55,129 +71,78 @@ def rank_gradient(
     result = np.empty_like(scores)
 
     def work(start: int, stop: int) -> None:
-        add_gradient_of_all_genes(places, nodes, start, stop, below, above)
-        soft_ranks_gradient(scores, tau_rank, start, stop, above, result)
+        part = slice(start, stop)
+        add_gradient_of_all_genes(places[part], nodes, below[part], above[part])
+        soft_ranks_gradient(scores[part], tau_rank, above[part], result[part])
 
     in_threads(work, len(scores))
     return torch.from_numpy(result)
 
 
-@torch.library.custom_op("dgsea_bench::scores", mutates_args=())
-def scores(
-    weights: Tensor,
-    ranks: Tensor,
-    base: Tensor,
-    offsets: Tensor,
-    indices: Tensor,
-    permutations: Tensor,
-    tau_prefix: float,
-    tau_abs: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """dES (B, P, K) of P sets under K permutations, with log2 Z and τ_abs of each, in float64."""
-    ranked, sets, plan = _inputs(weights, ranks, base, offsets, indices, permutations, tau_prefix, tau_abs)
-    shape = len(weights), len(offsets) - 1, len(permutations)
-    found = Found(np.empty(shape), np.empty(shape), np.empty(shape))
-    in_threads(lambda start, stop: score_sets(ranked, sets, plan, start, stop, found), found.scores.size)
-    return torch.from_numpy(found.scores), torch.from_numpy(found.log_totals), torch.from_numpy(found.taus)
+@operator(f"score({SETS}, float tau_prefix, Tensor taus) -> (Tensor, Tensor)")
+def score(*inputs: Any) -> tuple[Tensor, Tensor]:
+    """The dES (B, P, K) of P sets under K permutations with `taus` (B, P, K) for τ_abs, and log2 Z of each."""
+    ranked, sets, plan = _inputs(*inputs[:7])
+    taus = _array(inputs[7])
+    found = Found(np.empty(taus.shape), np.empty(taus.shape), taus)
+
+    def work(start: int, stop: int) -> None:
+        room, steps = room_for_curves(ranked.ranks.shape[1], plan), room_for_steps(ranked.ranks.shape[1])
+        score_sets(ranked, sets, plan, start, stop, room, steps, room_for_blocks(plan.nodes.count, plan.width), found)
+
+    in_threads(work, taus.size)
+    return torch.from_numpy(found.scores), torch.from_numpy(found.log_totals)
 
 
-@scores.register_fake
-def _(
-    weights: Tensor,
-    ranks: Tensor,  # noqa: ARG001
-    base: Tensor,  # noqa: ARG001
-    offsets: Tensor,
-    indices: Tensor,  # noqa: ARG001
-    permutations: Tensor,
-    tau_prefix: float,  # noqa: ARG001
-    tau_abs: float,  # noqa: ARG001
-) -> tuple[Tensor, Tensor, Tensor]:
-    shape = len(weights), len(offsets) - 1, len(permutations)
-    return weights.new_empty(shape), weights.new_empty(shape), weights.new_empty(shape)
-
-
-@torch.library.custom_op("dgsea_bench::scores_gradient", mutates_args=())
-def scores_gradient(
-    weights: Tensor,
-    ranks: Tensor,
-    base: Tensor,
-    offsets: Tensor,
-    indices: Tensor,
-    permutations: Tensor,
-    tau_prefix: float,
-    tau_abs: float,
-    found: list[Tensor],
-    gradient: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂dES (B, P, K), and what `scores` returned."""
-    ranked, sets, plan = _inputs(weights, ranks, base, offsets, indices, permutations, tau_prefix, tau_abs)
-    kept, incoming = Found(*map(_array, found)), _array(gradient)
-    chunks = min(max(1, CHUNKS // len(weights)), incoming[0].size)
+@operator(
+    f"score_gradient({SETS}, float tau_prefix, Tensor taus, Tensor scores, Tensor log_totals, Tensor gradient)"
+    " -> (Tensor, Tensor, Tensor)"
+)
+def score_gradient(*inputs: Any) -> Three:
+    """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂dES (B, P, K), and what `score` took and returned."""
+    ranked, sets, plan = _inputs(*inputs[:7])
+    taus, scores, log_totals, gradient = map(_array, inputs[7:])
+    profiles, genes = ranked.ranks.shape
+    chunks = min(max(1, CHUNKS // profiles), gradient[0].size)
     result = _room_for(ranked, chunks)
-    in_threads(
-        lambda start, stop: add_gradients(ranked, sets, plan, chunks, start, stop, kept, incoming, result),
-        len(weights) * chunks,
-    )
+    found = Found(scores, log_totals, taus)
+
+    def work(start: int, stop: int) -> None:
+        rooms = room_for_curves(genes, plan), room_for_steps(genes), room_for_blocks(plan.nodes.count, plan.width)
+        slopes = room_for_slopes(genes, plan)
+        add_gradients(ranked, sets, plan, chunks, start, stop, *rooms, slopes, found, gradient, result)
+
+    in_threads(work, profiles * chunks)
     return _joined(result, chunks)
 
 
-@torch.library.custom_op("dgsea_bench::running_sums", mutates_args=())
-def running_sums(
-    weights: Tensor, ranks: Tensor, base: Tensor, offsets: Tensor, indices: Tensor, tau_prefix: float
-) -> Tensor:
-    """Running sums (B, P, G) at every position, in float64."""
-    ranked, sets, plan = _inputs(weights, ranks, base, offsets, indices, _unchanged(weights), tau_prefix, 1.0)
-    curves = np.empty((len(weights), len(offsets) - 1, weights.shape[1]))
-    in_threads(
-        lambda start, stop: take_running_sums(ranked, sets, plan, start, stop, curves), curves.size // curves.shape[2]
-    )
+@operator(f"running_sum({SETS}, float tau_prefix) -> Tensor")
+def running_sum(*inputs: Any) -> Tensor:
+    """Running sums (B, P, K, G) of P sets under K permutations at every position."""
+    ranked, sets, plan = _inputs(*inputs)
+    (profiles, genes), count = ranked.ranks.shape, len(sets.offsets) - 1
+    curves = np.empty((profiles, count, len(sets.permutations), genes))
+
+    def work(start: int, stop: int) -> None:
+        room, steps = room_for_curves(genes, plan), room_for_steps(genes)
+        take_running_sums(ranked, sets, plan, start, stop, room, steps, curves)
+
+    in_threads(work, curves.size // genes)
     return torch.from_numpy(curves)
 
 
-@running_sums.register_fake
-def _(
-    weights: Tensor,
-    ranks: Tensor,  # noqa: ARG001
-    base: Tensor,  # noqa: ARG001
-    offsets: Tensor,
-    indices: Tensor,  # noqa: ARG001
-    tau_prefix: float,  # noqa: ARG001
-) -> Tensor:
-    return weights.new_empty(len(weights), len(offsets) - 1, weights.shape[1])
+@operator(f"running_sum_gradient({SETS}, float tau_prefix, Tensor gradient) -> (Tensor, Tensor, Tensor)")
+def running_sum_gradient(*inputs: Any) -> Three:
+    """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂curves (B, P, K, G), and what `running_sum` took."""
+    ranked, sets, plan = _inputs(*inputs[:7])
+    gradient, result, genes = _array(inputs[7]), _room_for(ranked, 1), ranked.ranks.shape[1]
 
+    def work(start: int, stop: int) -> None:
+        rooms = room_for_curves(genes, plan), room_for_steps(genes), room_for_slopes(genes, plan)
+        add_gradients_of_curves(ranked, sets, plan, start, stop, *rooms, gradient, result)
 
-@torch.library.custom_op("dgsea_bench::running_sums_gradient", mutates_args=())
-def running_sums_gradient(
-    weights: Tensor,
-    ranks: Tensor,
-    base: Tensor,
-    offsets: Tensor,
-    indices: Tensor,
-    tau_prefix: float,
-    gradient: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂curves (B, P, G)."""
-    ranked, sets, plan = _inputs(weights, ranks, base, offsets, indices, _unchanged(weights), tau_prefix, 1.0)
-    incoming, result = _array(gradient), _room_for(ranked, 1)
-    in_threads(
-        lambda start, stop: add_gradients_of_curves(ranked, sets, plan, start, stop, incoming, result), len(weights)
-    )
+    in_threads(work, len(ranked.ranks))
     return _joined(result, 1)
-
-
-@rank_gradient.register_fake
-def _(values: Tensor, *_: Any) -> Tensor:
-    return torch.empty_like(values)
-
-
-@scores_gradient.register_fake
-@running_sums_gradient.register_fake
-def _(weights: Tensor, ranks: Tensor, base: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.empty_like(weights), torch.empty_like(ranks), torch.empty_like(base)
-
-
-def _unchanged(weights: Tensor) -> Tensor:
-    return torch.arange(weights.shape[1], dtype=torch.int32)[None]
 
 
 def _inputs(
@@ -188,29 +153,28 @@ def _inputs(
     indices: Tensor,
     permutations: Tensor,
     tau_prefix: float,
-    tau_abs: float,
 ) -> tuple[Ranked, Sets, Plan]:
     genes = weights.shape[1]
     nodes = nodes_of(genes, tau_prefix)
-    mean_size = len(indices) / max(1, len(offsets) - 1)
-    plan = Plan(nodes, shares_of_positions(genes, nodes), block_width(genes, mean_size), tau_abs)
+    mean_size = len(indices) / (len(offsets) - 1)
+    plan = Plan(nodes, shares_of_positions(genes, nodes), block_width(genes, mean_size))
     ranked = Ranked(_array(weights), _array(ranks), _array(base))
     return ranked, Sets(_array(offsets), _array(indices), _array(permutations)), plan
 
 
 def block_width(genes: int, mean_size: float) -> int:
-    """Positions to a block: many blocks cost an exponential each, wide ones are lost whole to a window."""
+    """Positions to a block: every block costs an exponential, and wide ones are lost whole to a window."""
     best = (4.0 * genes / mean_size) ** 0.5
     return int(min(128, max(16, 8 * round(best / 8))))
 
 
 def _room_for(ranked: Ranked, chunks: int) -> Gradients:
-    (profiles, genes), total = ranked.ranks.shape, ranked.base.shape[1]
+    (profiles, genes), nodes = ranked.ranks.shape, ranked.base.shape[1]
     rows = profiles * chunks
-    return Gradients(np.zeros((rows, genes)), np.zeros((rows, genes)), np.zeros((rows, total)))
+    return Gradients(np.zeros((rows, genes)), np.zeros((rows, genes)), np.zeros((rows, nodes)))
 
 
-def _joined(result: Gradients, chunks: int) -> tuple[Tensor, Tensor, Tensor]:
+def _joined(result: Gradients, chunks: int) -> Three:
     """The sums over the chunks of each profile, in their order."""
     weights, ranks, base = (
         torch.from_numpy(rows if chunks == 1 else rows.reshape(-1, chunks, rows.shape[1]).sum(1)) for rows in result
@@ -231,33 +195,68 @@ def _rank_backward(ctx: Any, to_ranks: Tensor, to_base: Tensor) -> tuple[Tensor 
     return rank_gradient(*ctx.saved_tensors, *ctx.taus, to_ranks, to_base), None, None
 
 
-def _scores_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *tensors, tau_prefix, tau_abs = inputs
-    ctx.save_for_backward(*tensors, *output)
-    ctx.taus = tau_prefix, tau_abs
+def _score_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    *tensors, ctx.tau_prefix, taus = inputs
+    ctx.save_for_backward(*tensors, taus, *output)
 
 
-def _scores_backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-    *tensors, es, log_totals, taus = ctx.saved_tensors
-    gradients = scores_gradient(*tensors, *ctx.taus, [es, log_totals, taus], gradient)
-    return *gradients, None, None, None, None, None
+def _score_backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    *tensors, taus, scores, log_totals = ctx.saved_tensors
+    found = score_gradient(*tensors, ctx.tau_prefix, taus, scores, log_totals, gradient)
+    return *found, None, None, None, None, None
 
 
-def _running_sums_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG001
+def _running_sum_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG001
     *tensors, ctx.tau_prefix = inputs
     ctx.save_for_backward(*tensors)
 
 
-def _running_sums_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    return *running_sums_gradient(*ctx.saved_tensors, ctx.tau_prefix, gradient), None, None, None
+def _running_sum_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    return *running_sum_gradient(*ctx.saved_tensors, ctx.tau_prefix, gradient), None, None, None, None
 
 
 def _no_second_derivative(*_: Any) -> NoReturn:
     raise InputError('fastsum has no second derivative; take backend="exact" on small problems, or do without')
 
 
-rank.register_autograd(_rank_backward, setup_context=_rank_context)
-scores.register_autograd(_scores_backward, setup_context=_scores_context)
-running_sums.register_autograd(_running_sums_backward, setup_context=_running_sums_context)
-for _operator in (rank_gradient, scores_gradient, running_sums_gradient):
-    _operator.register_autograd(_no_second_derivative)
+def _register_gradients() -> None:
+    for name, backward, context in (
+        ("rank", _rank_backward, _rank_context),
+        ("score", _score_backward, _score_context),
+        ("running_sum", _running_sum_backward, _running_sum_context),
+    ):
+        torch.library.register_autograd(f"dgsea_bench::{name}", backward, setup_context=context, lib=LIBRARY)
+        torch.library.register_autograd(f"dgsea_bench::{name}_gradient", _no_second_derivative, lib=LIBRARY)
+
+
+def _register_shapes() -> None:
+    """What torch.compile needs to know: shapes of results from those of arguments."""
+
+    def rank_shapes(values: Tensor, tau_rank: float, tau_prefix: float) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+        return torch.empty_like(values), values.new_empty(len(values), nodes_of(values.shape[1], tau_prefix).total)
+
+    def running_sum_shape(*inputs: Any) -> Tensor:
+        weights, offsets, permutations = inputs[0], inputs[3], inputs[5]
+        shape = weights.shape[0], offsets.shape[0] - 1, permutations.shape[0], weights.shape[1]
+        return weights.new_empty(shape)
+
+    def like(*places: int) -> Callable[..., Any]:
+        def shapes(*inputs: Any) -> Any:
+            results = tuple(torch.empty_like(inputs[place]) for place in places)
+            return results if len(results) > 1 else results[0]
+
+        return shapes
+
+    for name, shapes in {
+        "rank": rank_shapes,
+        "rank_gradient": like(0),
+        "score": like(7, 7),
+        "score_gradient": like(0, 1, 2),
+        "running_sum": running_sum_shape,
+        "running_sum_gradient": like(0, 1, 2),
+    }.items():
+        torch.library.register_fake(f"dgsea_bench::{name}", shapes, lib=LIBRARY)
+
+
+_register_gradients()
+_register_shapes()

@@ -9,11 +9,11 @@ from jaxtyping import Float, Float64, Integer
 from torch import Tensor
 
 from dgsea_bench.backends.base import Backend, Ranking, Tolerance
-from dgsea_bench.kernels.signed_maximum import SAME_MAGNITUDE, signed_maxima
 from dgsea_bench.backends.steps import gene_weights, steps
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams
 from dgsea_bench.core.threads import in_threads
+from dgsea_bench.kernels.signed_maximum import SAME_MAGNITUDE, signed_maxima
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,11 +18,13 @@ import numpy as np
 
 from dgsea_bench.core.compiled import compiled
 from dgsea_bench.kernels.exponential import LOG2_E, power_of_two
-from dgsea_bench.kernels.windows import STEP
+from dgsea_bench.kernels.signed_softmax import STEEPEST
 
 ORDERS = 5
 """Moments 0 .. 4."""
 PRECISION = 1e-13
+FULL = 1e300
+"""More than any radius of a full block; that of one which is not full is infinite."""
 
 
 class Blocks(NamedTuple):
@@ -38,11 +40,10 @@ class Blocks(NamedTuple):
     moments: np.ndarray
 
 
-@compiled
-def empty_blocks(positions: int, width: int) -> Blocks:
+def room_for_blocks(positions: int, width: int) -> Blocks:
     """Room for the blocks of so many positions."""
     count = -(-positions // width)
-    return Blocks(width, np.zeros(count), np.full(count, np.inf), np.zeros((ORDERS, count)))
+    return Blocks(width, np.zeros(count), np.zeros(count), np.zeros((ORDERS, count)))
 
 
 @compiled(fast=True)
@@ -50,7 +51,9 @@ def fill_blocks(base: np.ndarray, blocks: Blocks) -> None:
     """Fill the blocks from base (positions,), A at each position."""
     for i in range(len(blocks.mean)):
         part = base[i * blocks.width : (i + 1) * blocks.width]
-        mean = part.mean()
+        mean = 0.0
+        for value in part:
+            mean += value / len(part)
         radius, second, third, fourth = 0.0, 0.0, 0.0, 0.0
         for value in part:
             delta = value - mean
@@ -66,12 +69,17 @@ def fill_blocks(base: np.ndarray, blocks: Blocks) -> None:
 
 
 @compiled
-def largest_radius(share: float, tau: float) -> float:
-    """The largest R for which what is cut off stays below PRECISION, for a set that takes `share` of the base curve."""
+def radius_to_trust(share: float, tau: float) -> float:
+    """The largest R for which what is cut off stays below PRECISION, for a set that takes `share` of the base curve.
+
+    None at all where exponents may need a shift.
+    """
+    if tau * STEEPEST < 1.0:
+        return -1.0
     slope = share / tau
     if slope == 0.0:
-        return 1e300
-    return min((120 * PRECISION) ** 0.2 / slope, (24 * PRECISION / share) ** 0.2 / slope**0.8)
+        return FULL
+    return min(FULL, (120 * PRECISION) ** 0.2 / slope, (24 * PRECISION / share) ** 0.2 / slope**0.8)
 
 
 @compiled(fast=True)

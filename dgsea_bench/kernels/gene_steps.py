@@ -31,7 +31,6 @@ class Steps(NamedTuple):
     is_member: np.ndarray
 
 
-@compiled
 def room_for_steps(genes: int) -> Steps:
     """Room for sets of up to so many genes."""
     return Steps(np.empty(genes, dtype=np.int64), np.empty(genes), np.zeros(genes, dtype=np.bool_))

@@ -62,9 +62,12 @@ def _shares_of_two_nodes(v: float, node: int) -> tuple[float, float]:
 
 
 @compiled
-def nodes_for(width: float) -> int:
-    """Nodes of a grid for points that span `width`, in units of τ."""
-    return int(width * PER_TAU) + NODES
+def grid_for(points: np.ndarray, tau: float) -> tuple[float, int]:
+    """The lowest of points (n,), and the number of nodes of a grid for them."""
+    low, high = points[0], points[0]
+    for value in points:
+        low, high = min(low, value), max(high, value)
+    return low, int((high - low) / tau * PER_TAU) + NODES
 
 
 @compiled(fast=True)
@@ -79,8 +82,7 @@ def sigmoids_from_above(grid: np.ndarray, result: np.ndarray) -> None:
     for n in range(nodes - 1, -1, -1):
         result[n] = above + 0.5 * grid[n]
         above += grid[n]
-    padded = _padded(grid, reach)
-    backwards = padded[::-1].copy()
+    padded, backwards = _padded(grid, reach), _padded(grid[::-1], reach)
     for n in range(nodes):
         below, upward = backwards[nodes - 1 - n + reach + 1 :], padded[n + reach + 1 :]
         total = 0.0
@@ -98,8 +100,7 @@ def slopes(grid: np.ndarray, result: np.ndarray) -> None:
     for d in range(reach):
         sigmoid = 1.0 / (1.0 + power_of_two((d + 1) * (LOG2_E / PER_TAU)))
         table[d] = sigmoid * (1.0 - sigmoid)
-    padded = _padded(grid, reach)
-    backwards = padded[::-1].copy()
+    padded, backwards = _padded(grid, reach), _padded(grid[::-1], reach)
     for n in range(nodes):
         below, upward = backwards[nodes - 1 - n + reach + 1 :], padded[n + reach + 1 :]
         total = 0.0
@@ -111,5 +112,6 @@ def slopes(grid: np.ndarray, result: np.ndarray) -> None:
 @compiled
 def _padded(grid: np.ndarray, reach: int) -> np.ndarray:
     padded = np.zeros(len(grid) + 2 * reach)
-    padded[reach : reach + len(grid)] = grid
+    for n in range(len(grid)):
+        padded[reach + n] = grid[n]
     return padded

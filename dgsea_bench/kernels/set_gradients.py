@@ -15,26 +15,23 @@ from dgsea_bench.kernels.block_moments import (
     ORDERS,
     Blocks,
     add_polynomials,
-    empty_blocks,
     fill_blocks,
     gradient_of_blocks,
-    largest_radius,
+    radius_to_trust,
 )
 from dgsea_bench.kernels.coarse_positions import gather
-from dgsea_bench.kernels.gene_steps import Sets, Steps, room_for_steps, take_members, take_steps
+from dgsea_bench.kernels.gene_steps import Sets, Steps, take_members, take_steps
 from dgsea_bench.kernels.set_scores import (
     Found,
     Plan,
     Ranked,
     Room,
-    by_position,
     part_blocks,
-    room_for_curves,
     take_positions,
     trace,
 )
-from dgsea_bench.kernels.signed_softmax import STEEPEST, signed_softmax_gradient
-from dgsea_bench.kernels.windows import STEP, Nodes, place_genes, sums_from_each_step, sums_over_window
+from dgsea_bench.kernels.signed_softmax import signed_softmax_gradient
+from dgsea_bench.kernels.windows import STEP, Nodes, clear, place_genes, sums_from_each_step, sums_over_window
 
 
 class Gradients(NamedTuple):
@@ -62,16 +59,16 @@ class Slopes(NamedTuple):
     hits: np.ndarray
 
 
-@compiled
-def room_for_slopes(genes: int, nodes: Nodes, blocks: int) -> Slopes:
+def room_for_slopes(genes: int, plan: Plan) -> Slopes:
     """Room for the gradients of profiles of so many genes."""
+    nodes, blocks = plan.nodes, -(-plan.nodes.count // plan.width)
     return Slopes(
-        np.empty(genes),
-        np.zeros(nodes.total),
-        np.zeros(nodes.total // STEP + 1),
-        np.empty(blocks),
-        np.zeros((ORDERS, blocks)),
-        np.empty(genes),
+        values=np.empty(genes),
+        nodes=np.zeros(nodes.total),
+        later=np.zeros(nodes.total // STEP + 1),
+        sums=np.empty(blocks),
+        polynomials=np.zeros((ORDERS, blocks)),
+        hits=np.empty(genes),
     )
 
 
@@ -83,40 +80,41 @@ def add_gradients(
     chunks: int,
     start: int,
     stop: int,
+    room: Room,
+    steps: Steps,
+    blocks: Blocks,
+    slopes: Slopes,
     found: Found,
     gradient: np.ndarray,
     result: Gradients,
 ) -> None:
     """Add to `result` what comes of gradient (B, P, K), ∂L/∂dES, for numbers start .. stop - 1 of all (profile, chunk).
 
-    The sets of a profile, under all permutations, are cut into so many chunks; each adds to rows of its own, so that the
-    result does not depend on which thread does what.
+    The sets of a profile, under all permutations, are cut into so many chunks; each adds to rows of its own, so that
+    the result does not depend on which thread does what.
     """
-    genes, nodes = ranked.ranks.shape[1], plan.nodes
-    blocks = empty_blocks(nodes.count, plan.width)
-    room, steps = room_for_curves(genes, nodes, len(blocks.mean)), room_for_steps(genes)
-    slopes = room_for_slopes(genes, nodes, len(blocks.mean))
-    count = len(sets.offsets) - 1
+    nodes, count = plan.nodes, len(sets.offsets) - 1
     tasks = len(sets.permutations) * count
     for number in range(start, stop):
         b, chunk = number // chunks, number % chunks
-        base = ranked.base[b, nodes.first : nodes.first + nodes.count]
+        base, to_base = ranked.base[b], result.base[number]
+        positions = slice(nodes.first, nodes.first + nodes.count)
         place_genes(ranked.ranks[b], nodes, room.nearest, room.factors)
-        if not by_position(plan):
-            fill_blocks(base, blocks)
-            slopes.polynomials[:] = 0.0
+        fill_blocks(base[positions], blocks)
+        for order in range(ORDERS):
+            clear(slopes.polynomials[order])
         for task in range(tasks * chunk // chunks, tasks * (chunk + 1) // chunks):
             k, p = task // count, task % count
-            if gradient[b, p, k] == 0.0:
-                continue
             members = take_members(sets, k, p, steps.genes)
             taking, share, total = take_steps(ranked.weights[b], members, steps)
             trace(steps, taking, plan.width, nodes, room)
             one = found.taus[b, p, k], found.scores[b, p, k], found.log_totals[b, p, k], gradient[b, p, k]
-            if by_position(plan):
-                _slopes_by_position(ranked.base[b], share, plan, one, room, slopes, result.base[number])
+            if nodes.spacing > 1.0:
+                take_positions(base, share, plan, room)
+                signed_softmax_gradient(room.values, *one, slopes.values)
+                _to_nodes(share, plan, slopes, to_base)
             else:
-                _slopes_by_blocks(ranked.base[b], share, plan, one, blocks, room, slopes, result.base[number])
+                _to_nodes_by_blocks(base, share, plan, one, blocks, room, slopes, to_base)
             _add_to_genes(
                 ranked.weights[b],
                 members,
@@ -129,25 +127,32 @@ def add_gradients(
                 result.weights[number],
                 result.ranks[number],
             )
-        if not by_position(plan):
-            part = result.base[number, nodes.first : nodes.first + nodes.count]
-            add_polynomials(base, blocks, slopes.polynomials, part)
+        add_polynomials(base[positions], blocks, slopes.polynomials, to_base[positions])
 
 
 @compiled
 def add_gradients_of_curves(
-    ranked: Ranked, sets: Sets, plan: Plan, start: int, stop: int, gradient: np.ndarray, result: Gradients
+    ranked: Ranked,
+    sets: Sets,
+    plan: Plan,
+    start: int,
+    stop: int,
+    room: Room,
+    steps: Steps,
+    slopes: Slopes,
+    gradient: np.ndarray,
+    result: Gradients,
 ) -> None:
-    """Add to `result` what comes of gradient (B, P, G), ∂L/∂C by position, for profiles start .. stop - 1."""
-    genes, nodes = ranked.ranks.shape[1], plan.nodes
-    room, steps = room_for_curves(genes, nodes, 1), room_for_steps(genes)
-    slopes = room_for_slopes(genes, nodes, 1)
+    """Add to `result` what comes of gradient (B, P, K, G), ∂L/∂C by position, for profiles start .. stop - 1."""
+    count = len(sets.offsets) - 1
     for b in range(start, stop):
-        place_genes(ranked.ranks[b], nodes, room.nearest, room.factors)
-        for p in range(len(sets.offsets) - 1):
-            members = take_members(sets, 0, p, steps.genes)
+        place_genes(ranked.ranks[b], plan.nodes, room.nearest, room.factors)
+        for task in range(len(sets.permutations) * count):
+            k, p = task // count, task % count
+            members = take_members(sets, k, p, steps.genes)
             taking, share, total = take_steps(ranked.weights[b], members, steps)
-            slopes.values[:] = gradient[b, p]
+            for position in range(len(slopes.values)):
+                slopes.values[position] = gradient[b, p, k, position]
             _to_nodes(share, plan, slopes, result.base[b])
             _add_to_genes(
                 ranked.weights[b],
@@ -155,7 +160,7 @@ def add_gradients_of_curves(
                 taking,
                 total,
                 steps,
-                nodes,
+                plan.nodes,
                 room,
                 slopes,
                 result.weights[b],
@@ -168,31 +173,21 @@ One = tuple[float, float, float, float]
 
 
 @compiled
-def _slopes_by_position(
-    base: np.ndarray, share: float, plan: Plan, one: One, room: Room, slopes: Slopes, to_base: np.ndarray
-) -> None:
-    """Fill slopes.nodes and slopes.later, and add to ∂L/∂base, for the curve that was traced."""
-    take_positions(base, share, plan, room)
-    tau, score, log_total, gradient = one
-    signed_softmax_gradient(room.values, tau, score, log_total, gradient, slopes.values)
-    _to_nodes(share, plan, slopes, to_base)
-
-
-@compiled
 def _to_nodes(share: float, plan: Plan, slopes: Slopes, to_base: np.ndarray) -> None:
     """Fill slopes.nodes and slopes.later from slopes.values by position, and add to ∂L/∂base."""
     nodes = plan.nodes
     if nodes.spacing > 1.0:
         gather(slopes.values, nodes, plan.shares, slopes.nodes)
     else:
-        slopes.nodes[nodes.first : nodes.first + nodes.count] = slopes.values
+        for position in range(nodes.count):
+            slopes.nodes[nodes.first + position] = slopes.values[position]
     for node in range(nodes.total):
         to_base[node] -= share * slopes.nodes[node]
     sums_from_each_step(slopes.nodes, slopes.later)
 
 
 @compiled
-def _slopes_by_blocks(
+def _to_nodes_by_blocks(
     base: np.ndarray,
     share: float,
     plan: Plan,
@@ -207,8 +202,7 @@ def _slopes_by_blocks(
     slopes.nodes is then right where windows lie, and slopes.later where they end.
     """
     tau, score, log_total, gradient = one
-    limit = -1.0 if tau * STEEPEST < 1.0 else largest_radius(share, tau)
-    single, filled = part_blocks(base, share, limit, blocks, plan.nodes, room)
+    single, filled = part_blocks(base, share, radius_to_trust(share, tau), blocks, plan.nodes, room)
     values = slopes.values[:filled]
     signed_softmax_gradient(room.values[:filled], tau, score, log_total, gradient, values)
     if single < len(blocks.mean):
@@ -217,7 +211,7 @@ def _slopes_by_blocks(
         )
     later = 0.0
     nodes = plan.nodes
-    slopes.later[(nodes.first + nodes.count) // STEP :] = 0.0
+    clear(slopes.later[(nodes.first + nodes.count) // STEP :])
     for block in range(len(blocks.mean) - 1, -1, -1):
         start = nodes.first + block * blocks.width
         if room.whole[block] == 1.0:

@@ -11,17 +11,14 @@ import numpy as np
 from dgsea_bench.core.compiled import compiled
 from dgsea_bench.kernels.block_moments import (
     Blocks,
-    empty_blocks,
     fill_blocks,
-    largest_radius,
+    radius_to_trust,
     sums_over_blocks,
 )
 from dgsea_bench.kernels.coarse_positions import interpolate
 from dgsea_bench.kernels.exponential import LOG2_E
-from dgsea_bench.kernels.gene_steps import Sets, Steps, room_for_steps, take_members, take_steps
+from dgsea_bench.kernels.gene_steps import Sets, Steps, take_members, take_steps
 from dgsea_bench.kernels.signed_softmax import (
-    STEEPEST,
-    median_absolute_deviation,
     signed_softmax,
     sums_of_exponentials,
 )
@@ -29,13 +26,11 @@ from dgsea_bench.kernels.windows import (
     STEP,
     Nodes,
     add_window,
+    clear,
     place_genes,
     take_curve,
     window_of,
 )
-
-ADAPTIVE = 0.0
-"""In the place of τ_abs: the median absolute deviation of each running sum."""
 
 
 class Ranked(NamedTuple):
@@ -47,16 +42,15 @@ class Ranked(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How running sums are taken: nodes, shares (distinct, POINTS) of positions between them, width of blocks, τ_abs."""
+    """How running sums are taken: nodes, shares (distinct, POINTS) of positions between them, and width of blocks."""
 
     nodes: Nodes
     shares: np.ndarray
     width: int
-    tau_abs: float
 
 
 class Found(NamedTuple):
-    """Scores (B, P, K), log2 Z (B, P, K), and the τ_abs of each (B, P, K)."""
+    """Scores (B, P, K), log2 Z (B, P, K), and the τ_abs that they are for (B, P, K)."""
 
     scores: np.ndarray
     log_totals: np.ndarray
@@ -71,7 +65,7 @@ class Room(NamedTuple):
         window_sums: (total,). jumps: (total / STEP,). Both 0 between sets.
         touched: (blocks,) bool, whether a window lies there; False between sets.
         centres, whole: (blocks,) C̄, and 1 where a block is taken as a whole, 0 where its positions are taken one by one.
-        singly: (blocks,) int64, the numbers of the latter. values: (G,) the curve at their positions, or at all.
+        values: (G,) the curve at the positions of the latter, or at all.
         curve: (total,).
     """
 
@@ -82,25 +76,23 @@ class Room(NamedTuple):
     touched: np.ndarray
     centres: np.ndarray
     whole: np.ndarray
-    singly: np.ndarray
     values: np.ndarray
     curve: np.ndarray
 
 
-@compiled
-def room_for_curves(genes: int, nodes: Nodes, blocks: int) -> Room:
+def room_for_curves(genes: int, plan: Plan) -> Room:
     """Room for the curves of profiles of so many genes."""
+    nodes, blocks = plan.nodes, -(-plan.nodes.count // plan.width)
     return Room(
-        np.empty(genes, dtype=np.int64),
-        np.empty(genes),
-        np.zeros(nodes.total),
-        np.zeros(nodes.total // STEP),
-        np.zeros(blocks, dtype=np.bool_),
-        np.empty(blocks),
-        np.empty(blocks),
-        np.empty(blocks, dtype=np.int64),
-        np.empty(genes),
-        np.empty(nodes.total),
+        nearest=np.empty(genes, dtype=np.int64),
+        factors=np.empty(genes),
+        window_sums=np.zeros(nodes.total),
+        jumps=np.zeros(nodes.total // STEP),
+        touched=np.zeros(blocks, dtype=np.bool_),
+        centres=np.empty(blocks),
+        whole=np.empty(blocks),
+        values=np.empty(genes),
+        curve=np.empty(nodes.total),
     )
 
 
@@ -137,7 +129,6 @@ def part_blocks(
         if whole:
             continue
         room.touched[block] = False
-        room.singly[single] = block
         single += 1
         stop = min(start + blocks.width, nodes.first + nodes.count)
         for node in range(start, stop, STEP):
@@ -158,17 +149,18 @@ def part_blocks(
 @compiled
 def _clear_ends(nodes: Nodes, room: Room) -> None:
     """What windows left before the first and after the last position."""
-    room.window_sums[: nodes.first] = 0.0
-    room.window_sums[nodes.first + nodes.count :] = 0.0
-    room.jumps[(nodes.first + nodes.count) // STEP :] = 0.0
+    end = nodes.first + nodes.count
+    clear(room.window_sums[: nodes.first])
+    clear(room.window_sums[end:])
+    clear(room.jumps[end // STEP :])
 
 
 @compiled
-def score_by_blocks(base: np.ndarray, share: float, plan: Plan, blocks: Blocks, room: Room) -> tuple[float, float]:
-    """dES and log2 Z of the curve that was traced, by blocks where they are smooth."""
-    tau, steep = plan.tau_abs, plan.tau_abs * STEEPEST < 1.0
-    limit = -1.0 if steep else largest_radius(share, tau)
-    single, filled = part_blocks(base, share, limit, blocks, plan.nodes, room)
+def score_by_blocks(
+    base: np.ndarray, share: float, tau: float, plan: Plan, blocks: Blocks, room: Room
+) -> tuple[float, float]:
+    """The dES and log2 Z of the curve that was traced, by blocks where they are smooth."""
+    single, filled = part_blocks(base, share, radius_to_trust(share, tau), blocks, plan.nodes, room)
     if single == len(blocks.mean):
         return signed_softmax(room.values[:filled], tau)
     total, weighted = sums_over_blocks(room.centres, room.whole, blocks, share, tau)
@@ -178,39 +170,33 @@ def score_by_blocks(base: np.ndarray, share: float, plan: Plan, blocks: Blocks, 
 
 
 @compiled
-def score_by_position(base: np.ndarray, share: float, plan: Plan, room: Room) -> tuple[float, float, float]:
-    """dES, log2 Z and τ_abs of the curve that was traced, at every position."""
-    take_positions(base, share, plan, room)
-    tau = median_absolute_deviation(room.values) if plan.tau_abs == ADAPTIVE else plan.tau_abs
-    score, log_total = signed_softmax(room.values, tau)
-    return score, log_total, tau
-
-
-@compiled
 def take_positions(base: np.ndarray, share: float, plan: Plan, room: Room) -> None:
     """Fill values (G,) with the curve that was traced; windows, jumps and marks are cleared."""
     nodes = plan.nodes
     take_curve(room.window_sums, room.jumps, base, share, room.curve)
-    room.touched[:] = False
+    for block in range(len(room.touched)):
+        room.touched[block] = False
     if nodes.spacing > 1.0:
         interpolate(room.curve, nodes, plan.shares, room.values)
     else:
-        room.values[:] = room.curve[nodes.first : nodes.first + nodes.count]
+        for position in range(nodes.count):
+            room.values[position] = room.curve[nodes.first + position]
 
 
 @compiled
-def by_position(plan: Plan) -> bool:
-    """Whether curves are needed at every position: to interpolate them, or for their median."""
-    return plan.nodes.spacing > 1.0 or plan.tau_abs == ADAPTIVE
-
-
-@compiled
-def score_sets(ranked: Ranked, sets: Sets, plan: Plan, start: int, stop: int, found: Found) -> None:
+def score_sets(
+    ranked: Ranked,
+    sets: Sets,
+    plan: Plan,
+    start: int,
+    stop: int,
+    room: Room,
+    steps: Steps,
+    blocks: Blocks,
+    found: Found,
+) -> None:
     """Fill `found` for numbers start .. stop - 1 of all (profile, permutation, set), the set counting fastest."""
-    genes, nodes = ranked.ranks.shape[1], plan.nodes
-    blocks = empty_blocks(nodes.count, plan.width)
-    room, steps = room_for_curves(genes, nodes, len(blocks.mean)), room_for_steps(genes)
-    permutations, count = len(sets.permutations), len(sets.offsets) - 1
+    nodes, permutations, count = plan.nodes, len(sets.permutations), len(sets.offsets) - 1
     current = -1
     for number in range(start, stop):
         b, rest = number // (permutations * count), number % (permutations * count)
@@ -218,33 +204,36 @@ def score_sets(ranked: Ranked, sets: Sets, plan: Plan, start: int, stop: int, fo
         if b != current:
             current = b
             place_genes(ranked.ranks[b], nodes, room.nearest, room.factors)
-            if not by_position(plan):
-                fill_blocks(ranked.base[b, nodes.first : nodes.first + nodes.count], blocks)
+            fill_blocks(ranked.base[b, nodes.first : nodes.first + nodes.count], blocks)
         members = take_members(sets, k, p, steps.genes)
         taking, share, _ = take_steps(ranked.weights[b], members, steps)
         trace(steps, taking, plan.width, nodes, room)
-        if by_position(plan):
-            score, log_total, tau = score_by_position(ranked.base[b], share, plan, room)
+        tau = found.taus[b, p, k]
+        if nodes.spacing > 1.0:
+            take_positions(ranked.base[b], share, plan, room)
+            score, log_total = signed_softmax(room.values, tau)
         else:
-            score, log_total = score_by_blocks(ranked.base[b], share, plan, blocks, room)
-            tau = plan.tau_abs
-        found.scores[b, p, k], found.log_totals[b, p, k], found.taus[b, p, k] = score, log_total, tau
+            score, log_total = score_by_blocks(ranked.base[b], share, tau, plan, blocks, room)
+        found.scores[b, p, k], found.log_totals[b, p, k] = score, log_total
 
 
 @compiled
-def take_running_sums(ranked: Ranked, sets: Sets, plan: Plan, start: int, stop: int, curves: np.ndarray) -> None:
-    """Fill curves (B, P, G) for numbers start .. stop - 1 of all (profile, set), under the first permutation."""
-    genes, count = ranked.ranks.shape[1], len(sets.offsets) - 1
-    blocks = empty_blocks(plan.nodes.count, plan.width)
-    room, steps = room_for_curves(genes, plan.nodes, len(blocks.mean)), room_for_steps(genes)
+def take_running_sums(
+    ranked: Ranked, sets: Sets, plan: Plan, start: int, stop: int, room: Room, steps: Steps, curves: np.ndarray
+) -> None:
+    """Fill curves (B, P, K, G) for numbers start .. stop - 1 of all (profile, permutation, set)."""
+    permutations, count = len(sets.permutations), len(sets.offsets) - 1
     current = -1
     for number in range(start, stop):
-        b, p = number // count, number % count
+        b, rest = number // (permutations * count), number % (permutations * count)
+        k, p = rest // count, rest % count
         if b != current:
             current = b
             place_genes(ranked.ranks[b], plan.nodes, room.nearest, room.factors)
-        members = take_members(sets, 0, p, steps.genes)
+        members = take_members(sets, k, p, steps.genes)
         taking, share, _ = take_steps(ranked.weights[b], members, steps)
         trace(steps, taking, plan.width, plan.nodes, room)
         take_positions(ranked.base[b], share, plan, room)
-        curves[b, p] = room.values
+        curve = curves[b, p, k]
+        for position in range(len(curve)):
+            curve[position] = room.values[position]

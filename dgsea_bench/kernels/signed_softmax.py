@@ -18,8 +18,11 @@ STEEPEST = 600.0
 
 @compiled
 def signed_softmax(curve: np.ndarray, tau: float) -> tuple[float, float]:
-    """dES and log2 Z of curve (positions,)."""
-    shift = 0.0 if tau * STEEPEST >= 1.0 else max(curve.max(), -curve.min()) / tau * LOG2_E
+    """The dES and log2 Z of curve (positions,)."""
+    shift = 0.0
+    if tau * STEEPEST < 1.0:
+        for value in curve:
+            shift = max(shift, abs(value) * (LOG2_E / tau))
     total, weighted = sums_of_exponentials(curve, LOG2_E / tau, shift)
     return weighted / total, np.log2(total) + shift
 
@@ -44,9 +47,3 @@ def signed_softmax_gradient(
         share = power_of_two(abs(curve[t]) * (LOG2_E / tau) - log_total)
         away = (curve[t] - score) / tau
         result[t] = gradient * share * (1.0 + (away if curve[t] >= 0 else -away))
-
-
-@compiled
-def median_absolute_deviation(curve: np.ndarray) -> float:
-    """The median distance from the median of curve (positions,), at least 1e-9."""
-    return max(np.median(np.abs(curve - np.median(curve))), 1e-9)

@@ -12,7 +12,7 @@ import numpy as np
 
 from dgsea_bench.core.compiled import compiled
 from dgsea_bench.kernels.exponential import LOG2_E, power_of_two
-from dgsea_bench.kernels.grid_sum import PER_TAU, REACH, nodes_for, read_off, sigmoids_from_above, slopes, spread
+from dgsea_bench.kernels.grid_sum import PER_TAU, REACH, grid_for, read_off, sigmoids_from_above, slopes, spread
 
 SPARE_NODES = 2048
 """A grid of no more nodes than genes and these costs less than sorting."""
@@ -21,68 +21,75 @@ PAIR_COST, NODE_COST, GENE_COST = 1.0, 0.09, 15.0
 """Nanoseconds for a pair of genes, for a node and a neighbour in reach, and for a gene on and off the grid."""
 
 
-@compiled
-def soft_ranks(scores: np.ndarray, tau: float, start: int, stop: int, ranks: np.ndarray) -> None:
-    """Fill ranks (B, G) of profiles start .. stop - 1 from scores (B, G)."""
-    for b in range(start, stop):
-        ranks[b] = 0.5
-        if _is_dense(scores[b], tau):
-            _add_sums_on_grid(scores[b], tau, ranks[b])
-            continue
-        order, values, edges = _clusters(scores[b], tau)
-        sums = np.zeros(len(values))
-        for cluster in range(len(edges) - 1):
-            first, last = edges[cluster], edges[cluster + 1]
-            sums[first:last] = first
-            if _pairs_are_cheaper(values[first:last], tau):
-                _add_sums_of_pairs(values[first:last], tau, sums[first:last])
-            else:
-                _add_sums_on_grid(values[first:last], tau, sums[first:last])
-        for place in range(len(order)):
-            ranks[b, order[place]] += sums[place]
-
-
-@compiled
-def soft_ranks_gradient(
-    scores: np.ndarray, tau: float, start: int, stop: int, gradient: np.ndarray, result: np.ndarray
-) -> None:
-    """Fill result (B, G), ∂L/∂scores, of profiles start .. stop - 1, from gradient (B, G), ∂L/∂ranks."""
-    for b in range(start, stop):
-        result[b] = 0.0
-        if _is_dense(scores[b], tau):
-            _add_slopes_on_grid(scores[b], tau, gradient[b], result[b])
+def soft_ranks(scores: np.ndarray, tau: float, ranks: np.ndarray) -> None:
+    """Fill ranks (n, G) of profiles from scores (n, G)."""
+    for values, result in zip(scores, ranks):
+        if is_dense(values, tau):
+            result.fill(0.5)
+            add_sums_on_grid(values, tau, result)
         else:
-            order, values, edges = _clusters(scores[b], tau)
-            u = gradient[b][order]
-            sums = np.zeros(len(values))
-            for cluster in range(len(edges) - 1):
-                first, last = edges[cluster], edges[cluster + 1]
-                if _pairs_are_cheaper(values[first:last], tau):
-                    _add_slopes_of_pairs(values[first:last], tau, u[first:last], sums[first:last])
-                else:
-                    _add_slopes_on_grid(values[first:last], tau, u[first:last], sums[first:last])
-            for place in range(len(order)):
-                result[b, order[place]] = sums[place]
-        for gene in range(result.shape[1]):
-            result[b, gene] /= tau
+            order = np.argsort(-values)
+            in_order, sums = values[order], np.empty_like(values)
+            fill_sums_of_clusters(in_order, tau, sums)
+            result[order] = sums + 0.5
+
+
+def soft_ranks_gradient(scores: np.ndarray, tau: float, gradient: np.ndarray, result: np.ndarray) -> None:
+    """Fill result (n, G), ∂L/∂scores, from gradient (n, G), ∂L/∂ranks."""
+    for values, u, sums in zip(scores, gradient, result):
+        sums.fill(0.0)
+        if is_dense(values, tau):
+            add_slopes_on_grid(values, tau, u, sums)
+        else:
+            order = np.argsort(-values)
+            in_order = np.zeros_like(values)
+            add_slopes_of_clusters(values[order], tau, u[order], in_order)
+            sums[order] = in_order
+        sums /= tau
+
+
+def is_dense(scores: np.ndarray, tau: float) -> bool:
+    """Whether a grid over all scores (G,) costs less than sorting them."""
+    with np.errstate(over="ignore"):
+        return bool((scores.max() - scores.min()) / tau * PER_TAU <= len(scores) + SPARE_NODES)
 
 
 @compiled
-def _is_dense(scores: np.ndarray, tau: float) -> bool:
-    return (scores.max() - scores.min()) / tau * PER_TAU <= len(scores) + SPARE_NODES
+def fill_sums_of_clusters(values: np.ndarray, tau: float, sums: np.ndarray) -> None:
+    """sums_i = Σ_j σ((x_j - x_i) / τ) for descending values (G,), cluster by cluster."""
+    first = 0
+    while first < len(values):
+        last = _end_of_cluster(values, tau, first)
+        part = sums[first:last]
+        for place in range(len(part)):
+            part[place] = first
+        if _pairs_are_cheaper(values[first:last], tau):
+            _add_sums_of_pairs(values[first:last], tau, part)
+        else:
+            add_sums_on_grid(values[first:last], tau, part)
+        first = last
 
 
 @compiled
-def _clusters(scores: np.ndarray, tau: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Genes in descending order, their scores, and where clusters begin, with the number of genes at the end."""
-    order = np.argsort(-scores)
-    values = scores[order]
-    edges = [0]
-    for place in range(1, len(values)):
-        if (values[place - 1] - values[place]) / tau > REACH:
-            edges.append(place)
-    edges.append(len(values))
-    return order, values, np.array(edges)
+def add_slopes_of_clusters(values: np.ndarray, tau: float, u: np.ndarray, sums: np.ndarray) -> None:
+    """sums_k += Σ_i (u_i - u_k) σ'((x_k - x_i) / τ) for descending values (G,), cluster by cluster."""
+    first = 0
+    while first < len(values):
+        last = _end_of_cluster(values, tau, first)
+        if _pairs_are_cheaper(values[first:last], tau):
+            _add_slopes_of_pairs(values[first:last], tau, u[first:last], sums[first:last])
+        else:
+            add_slopes_on_grid(values[first:last], tau, u[first:last], sums[first:last])
+        first = last
+
+
+@compiled
+def _end_of_cluster(values: np.ndarray, tau: float, first: int) -> int:
+    """The place after the last of the descending values that hang together from `first` on."""
+    last = first + 1
+    while last < len(values) and (values[last - 1] - values[last]) / tau <= REACH:
+        last += 1
+    return last
 
 
 @compiled
@@ -101,10 +108,9 @@ def _pairs_are_cheaper(values: np.ndarray, tau: float) -> bool:
 
 
 @compiled
-def _add_sums_on_grid(points: np.ndarray, tau: float, sums: np.ndarray) -> None:
+def add_sums_on_grid(points: np.ndarray, tau: float, sums: np.ndarray) -> None:
     """sums_i += Σ_j σ((x_j - x_i) / τ)."""
-    low = points.min()
-    nodes = nodes_for((points.max() - low) / tau)
+    low, nodes = grid_for(points, tau)
     grid, summed = np.zeros(nodes), np.empty(nodes)
     spread(points, low, PER_TAU / tau, np.ones(len(points)), grid)
     sigmoids_from_above(grid, summed)
@@ -112,11 +118,15 @@ def _add_sums_on_grid(points: np.ndarray, tau: float, sums: np.ndarray) -> None:
 
 
 @compiled
-def _add_slopes_on_grid(points: np.ndarray, tau: float, u: np.ndarray, sums: np.ndarray) -> None:
+def add_slopes_on_grid(points: np.ndarray, tau: float, u: np.ndarray, sums: np.ndarray) -> None:
     """sums_k += Σ_i (u_i - u_k) σ'((x_k - x_i) / τ), as the difference of two sums; u less its mean cancels little."""
-    low = points.min()
-    nodes = nodes_for((points.max() - low) / tau)
-    centred = u - u.mean()
+    low, nodes = grid_for(points, tau)
+    mean = 0.0
+    for value in u:
+        mean += value / len(u)
+    centred = np.empty(len(u))
+    for i in range(len(u)):
+        centred[i] = u[i] - mean
     weighted, density, summed = np.zeros(nodes), np.zeros(nodes), np.empty(nodes)
     spread(points, low, PER_TAU / tau, centred, weighted)
     spread(points, low, PER_TAU / tau, np.ones(len(points)), density)

@@ -67,6 +67,13 @@ def _up(number: int) -> int:
 
 
 @compiled
+def clear(values: np.ndarray) -> None:
+    """Set all values to 0; an assignment to a slice takes numba a second to compile."""
+    for i in range(len(values)):
+        values[i] = 0.0
+
+
+@compiled
 def place_genes(ranks: np.ndarray, nodes: Nodes, nearest: np.ndarray, factors: np.ndarray) -> None:
     """Fill nearest (G,) int64, the node n nearest to each gene, and factors (G,), exp((y - n) / τ).
 
@@ -143,12 +150,12 @@ def sums_from_each_step(values: np.ndarray, later: np.ndarray) -> None:
 
 
 @compiled
-def sums_of_all_genes(ranks: np.ndarray, nodes: Nodes, start: int, stop: int, base: np.ndarray) -> None:
-    """Fill base (B, total), A(k) = Σ_i σ((k - y_i) / τ) over all genes, for profiles start .. stop - 1 of ranks (B, G)."""
+def sums_of_all_genes(ranks: np.ndarray, nodes: Nodes, base: np.ndarray) -> None:
+    """Fill base (n, total), A(k) = Σ_i σ((k - y_i) / τ) over all genes, for profiles with ranks (n, G)."""
     genes = ranks.shape[1]
     nearest, factors = np.empty(genes, dtype=np.int64), np.empty(genes)
     window_sums, jumps, nothing = np.zeros(nodes.total), np.zeros(nodes.total // STEP), np.zeros(nodes.total)
-    for b in range(start, stop):
+    for b in range(len(ranks)):
         place_genes(ranks[b], nodes, nearest, factors)
         for gene in range(genes):
             add_window(nearest[gene], factors[gene], 1.0, nodes, window_sums, jumps)
@@ -156,14 +163,12 @@ def sums_of_all_genes(ranks: np.ndarray, nodes: Nodes, start: int, stop: int, ba
 
 
 @compiled
-def add_gradient_of_all_genes(
-    ranks: np.ndarray, nodes: Nodes, start: int, stop: int, gradient: np.ndarray, result: np.ndarray
-) -> None:
-    """Add to result (B, G), ∂L/∂ranks, what comes of gradient (B, total), ∂L/∂base."""
+def add_gradient_of_all_genes(ranks: np.ndarray, nodes: Nodes, gradient: np.ndarray, result: np.ndarray) -> None:
+    """Add to result (n, G), ∂L/∂ranks, what comes of gradient (n, total), ∂L/∂base."""
     genes = ranks.shape[1]
     nearest, factors = np.empty(genes, dtype=np.int64), np.empty(genes)
     unused = np.zeros(nodes.total // STEP + 1)
-    for b in range(start, stop):
+    for b in range(len(ranks)):
         place_genes(ranks[b], nodes, nearest, factors)
         for gene in range(genes):
             _, slope = sums_over_window(nearest[gene], factors[gene], nodes, gradient[b], unused)
