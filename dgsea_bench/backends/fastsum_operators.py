@@ -4,6 +4,7 @@ As operators they are opaque to torch.compile, autocast and functional transform
 well, but loads the compiler, a second, on the first call.) A second derivative is not provided: asking for it raises.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -88,7 +89,9 @@ def score(*inputs: Any) -> tuple[Tensor, Tensor]:
 
     def work(start: int, stop: int) -> None:
         room, steps = room_for_curves(ranked.ranks.shape[1], plan), room_for_steps(ranked.ranks.shape[1])
-        score_sets(ranked, sets, plan, start, stop, room, steps, room_for_blocks(plan.nodes.count, plan.width), found)
+        score_sets(
+            ranked, sets, plan, start, stop, room, steps, room_for_blocks(plan.nodes.count, 1 << plan.block_bits), found
+        )
 
     in_threads(work, taus.size)
     return torch.from_numpy(found.scores), torch.from_numpy(found.log_totals)
@@ -108,7 +111,11 @@ def score_gradient(*inputs: Any) -> Three:
     found = Found(scores, log_totals, taus)
 
     def work(start: int, stop: int) -> None:
-        rooms = room_for_curves(genes, plan), room_for_steps(genes), room_for_blocks(plan.nodes.count, plan.width)
+        rooms = (
+            room_for_curves(genes, plan),
+            room_for_steps(genes),
+            room_for_blocks(plan.nodes.count, 1 << plan.block_bits),
+        )
         slopes = room_for_slopes(genes, plan)
         add_gradients(ranked, sets, plan, chunks, start, stop, *rooms, slopes, found, gradient, result)
 
@@ -157,15 +164,15 @@ def _inputs(
     genes = weights.shape[1]
     nodes = nodes_of(genes, tau_prefix)
     mean_size = len(indices) / (len(offsets) - 1)
-    plan = Plan(nodes, shares_of_positions(genes, nodes), block_width(genes, mean_size))
+    plan = Plan(nodes, shares_of_positions(genes, nodes), block_bits(genes, mean_size))
     ranked = Ranked(_array(weights), _array(ranks), _array(base))
     return ranked, Sets(_array(offsets), _array(indices), _array(permutations)), plan
 
 
-def block_width(genes: int, mean_size: float) -> int:
-    """Positions to a block: every block costs an exponential, and wide ones are lost whole to a window."""
+def block_bits(genes: int, mean_size: float) -> int:
+    """How many positions make a block, as a power of two: each costs an exponential, or is lost whole to a window."""
     best = (4.0 * genes / mean_size) ** 0.5
-    return int(min(128, max(16, 8 * round(best / 8))))
+    return min(7, max(4, round(math.log2(best))))
 
 
 def _room_for(ranked: Ranked, chunks: int) -> Gradients:

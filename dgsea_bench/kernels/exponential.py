@@ -28,7 +28,7 @@ C10 = 7.072585949269223e-09
 """The polynomial of degree 10 nearest to 2^x on ±½ (Chebyshev interpolation, 1 at 0): off by at most 2.2e-16."""
 
 
-@compiled
+@compiled(inline=True)
 def power_of_two(x: float) -> float:
     """2^x for abs(x) <= LARGEST and what lies beyond taken as the limit: relative error 4e-16.
 

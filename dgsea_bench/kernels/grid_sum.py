@@ -52,7 +52,7 @@ def read_off(points: np.ndarray, low: float, scale: float, grid: np.ndarray, res
         result[i] += total
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def _shares_of_two_nodes(v: float, node: int) -> tuple[float, float]:
     """The shares of a node and of its mirror image, whose polynomial is the same in -v."""
     square = v * v

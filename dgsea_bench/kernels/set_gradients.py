@@ -26,12 +26,22 @@ from dgsea_bench.kernels.set_scores import (
     Plan,
     Ranked,
     Room,
+    blocks_of,
     part_blocks,
     take_positions,
     trace,
 )
 from dgsea_bench.kernels.signed_softmax import signed_softmax_gradient
-from dgsea_bench.kernels.windows import STEP, Nodes, clear, place_genes, sums_from_each_step, sums_over_window
+from dgsea_bench.kernels.windows import (
+    STEP,
+    Nodes,
+    clear,
+    copy,
+    place_genes,
+    sums_from_each_step,
+    sums_over_window,
+    total_of,
+)
 
 
 class Gradients(NamedTuple):
@@ -61,9 +71,9 @@ class Slopes(NamedTuple):
 
 def room_for_slopes(genes: int, plan: Plan) -> Slopes:
     """Room for the gradients of profiles of so many genes."""
-    nodes, blocks = plan.nodes, -(-plan.nodes.count // plan.width)
+    nodes, blocks = plan.nodes, blocks_of(plan)
     return Slopes(
-        values=np.empty(genes),
+        values=np.empty(max(genes, blocks << plan.block_bits)),
         nodes=np.zeros(nodes.total),
         later=np.zeros(nodes.total // STEP + 1),
         sums=np.empty(blocks),
@@ -93,7 +103,7 @@ def add_gradients(
     The sets of a profile, under all permutations, are cut into so many chunks; each adds to rows of its own, so that
     the result does not depend on which thread does what.
     """
-    nodes, count = plan.nodes, len(sets.offsets) - 1
+    nodes, genes, count = plan.nodes, ranked.ranks.shape[1], len(sets.offsets) - 1
     tasks = len(sets.permutations) * count
     for number in range(start, stop):
         b, chunk = number // chunks, number % chunks
@@ -107,12 +117,12 @@ def add_gradients(
             k, p = task // count, task % count
             members = take_members(sets, k, p, steps.genes)
             taking, share, total = take_steps(ranked.weights[b], members, steps)
-            trace(steps, taking, plan.width, nodes, room)
+            trace(steps, taking, plan, room)
             one = found.taus[b, p, k], found.scores[b, p, k], found.log_totals[b, p, k], gradient[b, p, k]
             if nodes.spacing > 1.0:
-                take_positions(base, share, plan, room)
-                signed_softmax_gradient(room.values, *one, slopes.values)
-                _to_nodes(share, plan, slopes, to_base)
+                take_positions(base, share, plan, genes, room)
+                signed_softmax_gradient(room.values[:genes], *one, slopes.values)
+                _to_nodes(share, plan, genes, slopes, to_base)
             else:
                 _to_nodes_by_blocks(base, share, plan, one, blocks, room, slopes, to_base)
             _add_to_genes(
@@ -144,16 +154,15 @@ def add_gradients_of_curves(
     result: Gradients,
 ) -> None:
     """Add to `result` what comes of gradient (B, P, K, G), ∂L/∂C by position, for profiles start .. stop - 1."""
-    count = len(sets.offsets) - 1
+    genes, count = ranked.ranks.shape[1], len(sets.offsets) - 1
     for b in range(start, stop):
         place_genes(ranked.ranks[b], plan.nodes, room.nearest, room.factors)
         for task in range(len(sets.permutations) * count):
             k, p = task // count, task % count
             members = take_members(sets, k, p, steps.genes)
             taking, share, total = take_steps(ranked.weights[b], members, steps)
-            for position in range(len(slopes.values)):
-                slopes.values[position] = gradient[b, p, k, position]
-            _to_nodes(share, plan, slopes, result.base[b])
+            copy(gradient[b, p, k], slopes.values[:genes])
+            _to_nodes(share, plan, genes, slopes, result.base[b])
             _add_to_genes(
                 ranked.weights[b],
                 members,
@@ -173,14 +182,13 @@ One = tuple[float, float, float, float]
 
 
 @compiled
-def _to_nodes(share: float, plan: Plan, slopes: Slopes, to_base: np.ndarray) -> None:
+def _to_nodes(share: float, plan: Plan, genes: int, slopes: Slopes, to_base: np.ndarray) -> None:
     """Fill slopes.nodes and slopes.later from slopes.values by position, and add to ∂L/∂base."""
     nodes = plan.nodes
     if nodes.spacing > 1.0:
-        gather(slopes.values, nodes, plan.shares, slopes.nodes)
+        gather(slopes.values[:genes], nodes, plan.shares, slopes.nodes)
     else:
-        for position in range(nodes.count):
-            slopes.nodes[nodes.first + position] = slopes.values[position]
+        copy(slopes.values[:genes], slopes.nodes[nodes.first : nodes.first + nodes.count])
     for node in range(nodes.total):
         to_base[node] -= share * slopes.nodes[node]
     sums_from_each_step(slopes.nodes, slopes.later)
@@ -209,27 +217,24 @@ def _to_nodes_by_blocks(
         gradient_of_blocks(
             room.centres, room.whole, blocks, share, tau, score, log_total, gradient, slopes.polynomials, slopes.sums
         )
-    later = 0.0
-    nodes = plan.nodes
+    nodes, later = plan.nodes, 0.0
     clear(slopes.later[(nodes.first + nodes.count) // STEP :])
     for block in range(len(blocks.mean) - 1, -1, -1):
         start = nodes.first + block * blocks.width
         if room.whole[block] == 1.0:
             later += slopes.sums[block]
-        else:
-            stop = min(start + blocks.width, nodes.first + nodes.count)
-            filled -= stop - start
-            _scatter(values[filled : filled + stop - start], share, start, slopes.nodes, to_base)
-            for step in range((stop - 1) // STEP, start // STEP, -1):
-                for node in range(step * STEP, min((step + 1) * STEP, stop)):
-                    later += slopes.nodes[node]
-                slopes.later[step] = later
-            for node in range(start, min(start + STEP, stop)):
-                later += slopes.nodes[node]
-        slopes.later[start // STEP] = later
+            slopes.later[start // STEP] = later
+            continue
+        size = min(blocks.width, nodes.first + nodes.count - start)
+        filled -= size
+        part = values[filled : filled + size]
+        _scatter(part, share, start, slopes.nodes, to_base)
+        for first in range((size - 1) // STEP * STEP, -1, -STEP):
+            later += total_of(part[first : first + STEP])
+            slopes.later[(start + first) // STEP] = later
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def _scatter(values: np.ndarray, share: float, start: int, nodes: np.ndarray, to_base: np.ndarray) -> None:
     into, below = nodes[start : start + len(values)], to_base[start : start + len(values)]
     for t in range(len(values)):
@@ -237,7 +242,7 @@ def _scatter(values: np.ndarray, share: float, start: int, nodes: np.ndarray, to
         below[t] -= share * values[t]
 
 
-@compiled
+@compiled(inline=True)
 def _add_to_genes(
     weights: np.ndarray,
     members: int,

@@ -27,6 +27,7 @@ from dgsea_bench.kernels.windows import (
     Nodes,
     add_window,
     clear,
+    copy,
     place_genes,
     take_curve,
     window_of,
@@ -42,11 +43,16 @@ class Ranked(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How running sums are taken: nodes, shares (distinct, POINTS) of positions between them, and width of blocks."""
+    """How running sums are taken.
+
+    Attributes:
+        nodes: where. shares: (distinct, POINTS) of nodes in the positions between them.
+        block_bits: a block has 2^block_bits positions.
+    """
 
     nodes: Nodes
     shares: np.ndarray
-    width: int
+    block_bits: int
 
 
 class Found(NamedTuple):
@@ -65,7 +71,7 @@ class Room(NamedTuple):
         window_sums: (total,). jumps: (total / STEP,). Both 0 between sets.
         touched: (blocks,) bool, whether a window lies there; False between sets.
         centres, whole: (blocks,) C̄, and 1 where a block is taken as a whole, 0 where its positions are taken one by one.
-        values: (G,) the curve at the positions of the latter, or at all.
+        values: (blocks · width or G,) the curve at the positions of the latter, or at all.
         curve: (total,).
     """
 
@@ -80,9 +86,14 @@ class Room(NamedTuple):
     curve: np.ndarray
 
 
+def blocks_of(plan: Plan) -> int:
+    """How many blocks the positions make."""
+    return ((plan.nodes.count - 1) >> plan.block_bits) + 1
+
+
 def room_for_curves(genes: int, plan: Plan) -> Room:
     """Room for the curves of profiles of so many genes."""
-    nodes, blocks = plan.nodes, -(-plan.nodes.count // plan.width)
+    nodes, blocks = plan.nodes, blocks_of(plan)
     return Room(
         nearest=np.empty(genes, dtype=np.int64),
         factors=np.empty(genes),
@@ -91,68 +102,76 @@ def room_for_curves(genes: int, plan: Plan) -> Room:
         touched=np.zeros(blocks, dtype=np.bool_),
         centres=np.empty(blocks),
         whole=np.empty(blocks),
-        values=np.empty(genes),
+        values=np.empty(max(genes, blocks << plan.block_bits)),
         curve=np.empty(nodes.total),
     )
 
 
-@compiled
-def trace(steps: Steps, count: int, width: int, nodes: Nodes, room: Room) -> None:
+@compiled(inline=True)
+def trace(steps: Steps, count: int, plan: Plan, room: Room) -> None:
     """Add the windows of so many genes, and mark the blocks that they touch."""
+    nodes, last_block = plan.nodes, len(room.touched) - 1
     for i in range(count):
         gene = steps.genes[i]
         add_window(room.nearest[gene], room.factors[gene], steps.sizes[i], nodes, room.window_sums, room.jumps)
-        start, _ = window_of(room.nearest[gene], nodes)
-        first = max(0, start - nodes.first) // width
-        last = min(start + nodes.length - 1 - nodes.first, nodes.count - 1) // width
-        for block in range(first, last + 1):
+        start = window_of(room.nearest[gene], nodes)[0] - nodes.first
+        last = min((start + nodes.length - 1) >> plan.block_bits, last_block)
+        for block in range(max(0, start) >> plan.block_bits, last + 1):
             room.touched[block] = True
 
 
-@compiled
+@compiled(inline=True)
 def part_blocks(
     base: np.ndarray, share: float, limit: float, blocks: Blocks, nodes: Nodes, room: Room
 ) -> tuple[int, int]:
     """Decide which blocks are taken as a whole, and fill values with the curve at the positions of the others.
 
-    Windows and jumps are 0 again afterwards. Returns how many blocks are taken singly, and how many positions they have.
+    Windows, jumps and marks are cleared. Returns how many blocks are taken singly, and how many positions they have.
     """
     level, single, filled = 0.0, 0, 0
+    run, run_start = 0, nodes.first  # of blocks one after the other: in values, and among nodes
     for block in range(len(blocks.mean)):
         start = nodes.first + block * blocks.width
         level += room.jumps[start // STEP]
-        room.jumps[start // STEP] = 0.0
         centre = level - share * blocks.mean[block]
         whole = not room.touched[block] and blocks.radius[block] <= limit
         whole = whole and abs(centre) >= share * blocks.radius[block]
         room.centres[block], room.whole[block] = centre, 1.0 if whole else 0.0
         if whole:
+            _complete(room.values[run:filled], run_start, room.window_sums, base, share)
+            run, run_start = filled, start + blocks.width
             continue
-        room.touched[block] = False
         single += 1
-        stop = min(start + blocks.width, nodes.first + nodes.count)
-        for node in range(start, stop, STEP):
-            if node > start:
+        for node in range(start, start + blocks.width, STEP):
+            if room.touched[block] and node > start:
                 level += room.jumps[node // STEP]
-                room.jumps[node // STEP] = 0.0
-            part = slice(node, min(node + STEP, stop))
-            windows, below = room.window_sums[part], base[part]
-            into = room.values[filled : filled + len(windows)]
-            for j in range(len(into)):
-                into[j] = level + windows[j] - share * below[j]
-                windows[j] = 0.0
-            filled += len(into)
+            part = room.values[filled : filled + STEP]
+            for j in range(STEP):
+                part[j] = level
+            filled += STEP
+        room.touched[block] = False
+    filled = min(filled, run + nodes.first + nodes.count - run_start)  # the last block may not be full
+    _complete(room.values[run:filled], run_start, room.window_sums, base, share)
     _clear_ends(nodes, room)
     return single, filled
 
 
-@compiled
+@compiled(fast=True, inline=True)
+def _complete(values: np.ndarray, start: int, window_sums: np.ndarray, base: np.ndarray, share: float) -> None:
+    """From levels to the curve: add the windows, and subtract the share of the base curve, from node `start` on."""
+    windows, below = window_sums[start : start + len(values)], base[start : start + len(values)]
+    for t in range(len(values)):
+        values[t] += windows[t] - share * below[t]
+    for t in range(len(values)):
+        windows[t] = 0.0
+
+
+@compiled(inline=True)
 def _clear_ends(nodes: Nodes, room: Room) -> None:
-    """What windows left before the first and after the last position."""
-    end = nodes.first + nodes.count
+    """What windows left before the first and after the last position; and jumps, where they are read singly it is slow."""
     clear(room.window_sums[: nodes.first])
-    clear(room.window_sums[end:])
-    clear(room.jumps[end // STEP :])
+    clear(room.window_sums[nodes.first + nodes.count :])
+    clear(room.jumps)
 
 
 @compiled
@@ -170,17 +189,16 @@ def score_by_blocks(
 
 
 @compiled
-def take_positions(base: np.ndarray, share: float, plan: Plan, room: Room) -> None:
+def take_positions(base: np.ndarray, share: float, plan: Plan, genes: int, room: Room) -> None:
     """Fill values (G,) with the curve that was traced; windows, jumps and marks are cleared."""
     nodes = plan.nodes
     take_curve(room.window_sums, room.jumps, base, share, room.curve)
     for block in range(len(room.touched)):
         room.touched[block] = False
     if nodes.spacing > 1.0:
-        interpolate(room.curve, nodes, plan.shares, room.values)
+        interpolate(room.curve, nodes, plan.shares, room.values[:genes])
     else:
-        for position in range(nodes.count):
-            room.values[position] = room.curve[nodes.first + position]
+        copy(room.curve[nodes.first : nodes.first + nodes.count], room.values[:genes])
 
 
 @compiled
@@ -196,7 +214,8 @@ def score_sets(
     found: Found,
 ) -> None:
     """Fill `found` for numbers start .. stop - 1 of all (profile, permutation, set), the set counting fastest."""
-    nodes, permutations, count = plan.nodes, len(sets.permutations), len(sets.offsets) - 1
+    nodes, genes = plan.nodes, ranked.ranks.shape[1]
+    permutations, count = len(sets.permutations), len(sets.offsets) - 1
     current = -1
     for number in range(start, stop):
         b, rest = number // (permutations * count), number % (permutations * count)
@@ -207,11 +226,11 @@ def score_sets(
             fill_blocks(ranked.base[b, nodes.first : nodes.first + nodes.count], blocks)
         members = take_members(sets, k, p, steps.genes)
         taking, share, _ = take_steps(ranked.weights[b], members, steps)
-        trace(steps, taking, plan.width, nodes, room)
+        trace(steps, taking, plan, room)
         tau = found.taus[b, p, k]
         if nodes.spacing > 1.0:
-            take_positions(ranked.base[b], share, plan, room)
-            score, log_total = signed_softmax(room.values, tau)
+            take_positions(ranked.base[b], share, plan, genes, room)
+            score, log_total = signed_softmax(room.values[:genes], tau)
         else:
             score, log_total = score_by_blocks(ranked.base[b], share, tau, plan, blocks, room)
         found.scores[b, p, k], found.log_totals[b, p, k] = score, log_total
@@ -222,7 +241,7 @@ def take_running_sums(
     ranked: Ranked, sets: Sets, plan: Plan, start: int, stop: int, room: Room, steps: Steps, curves: np.ndarray
 ) -> None:
     """Fill curves (B, P, K, G) for numbers start .. stop - 1 of all (profile, permutation, set)."""
-    permutations, count = len(sets.permutations), len(sets.offsets) - 1
+    genes, permutations, count = ranked.ranks.shape[1], len(sets.permutations), len(sets.offsets) - 1
     current = -1
     for number in range(start, stop):
         b, rest = number // (permutations * count), number % (permutations * count)
@@ -232,8 +251,6 @@ def take_running_sums(
             place_genes(ranked.ranks[b], plan.nodes, room.nearest, room.factors)
         members = take_members(sets, k, p, steps.genes)
         taking, share, _ = take_steps(ranked.weights[b], members, steps)
-        trace(steps, taking, plan.width, plan.nodes, room)
-        take_positions(ranked.base[b], share, plan, room)
-        curve = curves[b, p, k]
-        for position in range(len(curve)):
-            curve[position] = room.values[position]
+        trace(steps, taking, plan, room)
+        take_positions(ranked.base[b], share, plan, genes, room)
+        copy(room.values[:genes], curves[b, p, k])

@@ -66,11 +66,18 @@ def _up(number: int) -> int:
     return -(-number // STEP) * STEP
 
 
-@compiled
+@compiled(inline=True)
 def clear(values: np.ndarray) -> None:
     """Set all values to 0; an assignment to a slice takes numba a second to compile."""
     for i in range(len(values)):
         values[i] = 0.0
+
+
+@compiled(inline=True)
+def copy(values: np.ndarray, into: np.ndarray) -> None:
+    """Set one array to another, as long as it."""
+    for i in range(len(values)):
+        into[i] = values[i]
 
 
 @compiled
@@ -86,7 +93,7 @@ def place_genes(ranks: np.ndarray, nodes: Nodes, nearest: np.ndarray, factors: n
         factors[gene] = power_of_two((y - n) / nodes.tau * LOG2_E)
 
 
-@compiled
+@compiled(inline=True)
 def window_of(nearest: int, nodes: Nodes) -> tuple[int, int]:
     """The first node of a gene's window, and where its powers begin."""
     wanted = nearest - nodes.reach
@@ -94,7 +101,7 @@ def window_of(nearest: int, nodes: Nodes) -> tuple[int, int]:
     return start, start - wanted + STEP - 1
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def add_window(
     nearest: int, factor: float, weight: float, nodes: Nodes, window_sums: np.ndarray, jumps: np.ndarray
 ) -> None:
@@ -106,7 +113,7 @@ def add_window(
     jumps[(start + nodes.length) // STEP] += weight
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def sums_over_window(
     nearest: int, factor: float, nodes: Nodes, values: np.ndarray, later: np.ndarray
 ) -> tuple[float, float]:
@@ -130,22 +137,31 @@ def take_curve(window_sums: np.ndarray, jumps: np.ndarray, base: np.ndarray, sha
     level = 0.0
     for step in range(len(jumps)):
         level += jumps[step]
-        jumps[step] = 0.0
-        part = slice(step * STEP, (step + 1) * STEP)
-        into, windows, below = curve[part], window_sums[part], base[part]
+        part = curve[step * STEP : (step + 1) * STEP]
         for j in range(STEP):
-            into[j] = level + windows[j] - share * below[j]
-            windows[j] = 0.0
+            part[j] = level
+    for k in range(len(curve)):
+        curve[k] += window_sums[k] - share * base[k]
+    clear(window_sums)
+    clear(jumps)
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
+def total_of(values: np.ndarray) -> float:
+    """The sum of all values."""
+    total = 0.0
+    for i in range(len(values)):
+        total += values[i]
+    return total
+
+
+@compiled
 def sums_from_each_step(values: np.ndarray, later: np.ndarray) -> None:
     """Fill later (total / STEP + 1,) with the sums of values (total,) from each STEP-th node on."""
     total = 0.0
     later[-1] = 0.0
     for step in range(len(later) - 2, -1, -1):
-        for j in range(STEP):
-            total += values[step * STEP + j]
+        total += total_of(values[step * STEP : (step + 1) * STEP])
         later[step] = total
 
 
