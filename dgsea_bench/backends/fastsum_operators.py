@@ -22,8 +22,9 @@ from dgsea_bench.kernels.set_scores import Found, Plan, Ranked, room_for_curves,
 from dgsea_bench.kernels.soft_ranks import soft_ranks, soft_ranks_gradient
 from dgsea_bench.kernels.windows import add_gradient_of_all_genes, nodes_of, sums_of_all_genes
 
-CHUNKS = 8
-"""Into so many chunks, over all profiles, sets are cut for the backward pass; each sums its gradients apart."""
+MOST_CHUNKS, FEWEST_SETS = 16, 12
+"""For the backward pass the sets of a profile are cut into chunks, each of which sums its gradients apart: at most so
+many over all profiles, each of at least so many sets."""
 
 LIBRARY = torch.library.Library("dgsea_bench", "DEF")
 SETS = "Tensor weights, Tensor ranks, Tensor base, Tensor offsets, Tensor indices, Tensor permutations"
@@ -106,7 +107,7 @@ def score_gradient(*inputs: Any) -> Three:
     ranked, sets, plan = _inputs(*inputs[:7])
     taus, scores, log_totals, gradient = map(_array, inputs[7:])
     profiles, genes = ranked.ranks.shape
-    chunks = min(max(1, CHUNKS // profiles), gradient[0].size)
+    chunks = max(1, min(MOST_CHUNKS // profiles, gradient[0].size // FEWEST_SETS))
     result = _room_for(ranked, chunks)
     found = Found(scores, log_totals, taus)
 

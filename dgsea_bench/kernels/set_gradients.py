@@ -38,6 +38,7 @@ from dgsea_bench.kernels.windows import (
     clear,
     copy,
     place_genes,
+    subtract,
     sums_from_each_step,
     sums_over_window,
     total_of,
@@ -189,8 +190,7 @@ def _to_nodes(share: float, plan: Plan, genes: int, slopes: Slopes, to_base: np.
         gather(slopes.values[:genes], nodes, plan.shares, slopes.nodes)
     else:
         copy(slopes.values[:genes], slopes.nodes[nodes.first : nodes.first + nodes.count])
-    for node in range(nodes.total):
-        to_base[node] -= share * slopes.nodes[node]
+    subtract(share, slopes.nodes, to_base)
     sums_from_each_step(slopes.nodes, slopes.later)
 
 
@@ -210,13 +210,12 @@ def _to_nodes_by_blocks(
     slopes.nodes is then right where windows lie, and slopes.later where they end.
     """
     tau, score, log_total, gradient = one
-    single, filled = part_blocks(base, share, radius_to_trust(share, tau), blocks, plan.nodes, room)
-    values = slopes.values[:filled]
-    signed_softmax_gradient(room.values[:filled], tau, score, log_total, gradient, values)
+    single, _ = part_blocks(base, share, radius_to_trust(share, tau), blocks, plan.nodes, room)
     if single < len(blocks.mean):
         gradient_of_blocks(
             room.centres, room.whole, blocks, share, tau, score, log_total, gradient, slopes.polynomials, slopes.sums
         )
+    _slopes_of_runs(share, plan.nodes, one, blocks, room, slopes, to_base)
     nodes, later = plan.nodes, 0.0
     clear(slopes.later[(nodes.first + nodes.count) // STEP :])
     for block in range(len(blocks.mean) - 1, -1, -1):
@@ -225,21 +224,31 @@ def _to_nodes_by_blocks(
             later += slopes.sums[block]
             slopes.later[start // STEP] = later
             continue
-        size = min(blocks.width, nodes.first + nodes.count - start)
-        filled -= size
-        part = values[filled : filled + size]
-        _scatter(part, share, start, slopes.nodes, to_base)
-        for first in range((size - 1) // STEP * STEP, -1, -STEP):
-            later += total_of(part[first : first + STEP])
-            slopes.later[(start + first) // STEP] = later
+        for node in range(min(start + blocks.width, nodes.total) - STEP, start - 1, -STEP):
+            later += total_of(slopes.nodes[node : node + STEP])
+            slopes.later[node // STEP] = later
 
 
-@compiled(fast=True, inline=True)
-def _scatter(values: np.ndarray, share: float, start: int, nodes: np.ndarray, to_base: np.ndarray) -> None:
-    into, below = nodes[start : start + len(values)], to_base[start : start + len(values)]
-    for t in range(len(values)):
-        into[t] = values[t]
-        below[t] -= share * values[t]
+@compiled(inline=True)
+def _slopes_of_runs(
+    share: float, nodes: Nodes, one: One, blocks: Blocks, room: Room, slopes: Slopes, to_base: np.ndarray
+) -> None:
+    """Fill slopes.nodes for blocks taken singly, as many together as follow one another, and add to ∂L/∂base."""
+    tau, score, log_total, gradient = one
+    block = taken = 0
+    while block < len(blocks.mean):
+        first = block
+        while block < len(blocks.mean) and room.whole[block] == 0.0:
+            block += 1
+        if block == first:
+            block += 1
+            continue
+        start = nodes.first + first * blocks.width
+        size = min((block - first) * blocks.width, nodes.first + nodes.count - start)
+        into, below = slopes.nodes[start : start + size], to_base[start : start + size]
+        signed_softmax_gradient(room.values[taken : taken + size], tau, score, log_total, gradient, into)
+        subtract(share, into, below)
+        taken += size
 
 
 @compiled(inline=True)

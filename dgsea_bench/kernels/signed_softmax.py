@@ -38,7 +38,7 @@ def sums_of_exponentials(curve: np.ndarray, steepness: float, shift: float) -> t
     return total, weighted
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def signed_softmax_gradient(
     curve: np.ndarray, tau: float, score: float, log_total: float, gradient: float, result: np.ndarray
 ) -> None:

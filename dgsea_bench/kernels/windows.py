@@ -147,6 +147,13 @@ def take_curve(window_sums: np.ndarray, jumps: np.ndarray, base: np.ndarray, sha
 
 
 @compiled(fast=True, inline=True)
+def subtract(share: float, values: np.ndarray, from_: np.ndarray) -> None:
+    """Subtract share · values from another array, as long."""
+    for i in range(len(values)):
+        from_[i] -= share * values[i]
+
+
+@compiled(fast=True, inline=True)
 def total_of(values: np.ndarray) -> float:
     """The sum of all values."""
     total = 0.0
