@@ -12,6 +12,7 @@ from dgsea_bench.backends.base import Backend, Ranking, Tolerance, median_absolu
 from dgsea_bench.backends.steps import gene_weights
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams
+from dgsea_bench.kernels.windows import WIDEST, width_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class Fastsum(Backend):
     def rank(self, scores: Float[Tensor, "profiles genes"], params: EnrichmentParams) -> FastRanking:
         """Soft ranks, and the running sum of all genes."""
         values = scores.double()
-        ranks, base = operators.rank(values, params.tau_rank, params.tau_prefix)
+        ranks, base = operators.rank(values, params.tau_rank, *_windows(params))
         return FastRanking(scores, ranks, params, gene_weights(values, params.exponent), base)
 
     def running_sum(self, ranking: Ranking, gene_sets: GeneSets) -> Float64[Tensor, "profiles sets positions"]:
@@ -99,4 +100,9 @@ def _unchanged(ranking: Ranking) -> Tensor:
 def _arguments(ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> tuple[Tensor | float, ...]:
     assert isinstance(ranking, FastRanking)  # noqa: S101 (for the type checker)
     sets = gene_sets.offsets, gene_sets.indices, permutations.int()
-    return ranking.weights, ranking.ranks, ranking.base, *sets, ranking.params.tau_prefix
+    return ranking.weights, ranking.ranks, ranking.base, *sets, *_windows(ranking.params)
+
+
+def _windows(params: EnrichmentParams) -> tuple[float, float]:
+    """The temperature of windows, and their half-width; as wide as can be where τ_abs is not known beforehand."""
+    return params.tau_prefix, WIDEST if params.tau_abs == "adaptive" else width_for(params.tau_abs)

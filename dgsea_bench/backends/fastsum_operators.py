@@ -45,10 +45,10 @@ def operator(schema: str) -> Callable[[Callable[..., Any]], Any]:
     return register
 
 
-@operator("rank(Tensor values, float tau_rank, float tau_prefix) -> (Tensor, Tensor)")
-def rank(values: Tensor, tau_rank: float, tau_prefix: float) -> tuple[Tensor, Tensor]:
+@operator("rank(Tensor values, float tau_rank, float tau_prefix, float width) -> (Tensor, Tensor)")
+def rank(values: Tensor, tau_rank: float, tau_prefix: float, width: float) -> tuple[Tensor, Tensor]:
     """Soft ranks (B, G) of values (B, G) in float64, and the running sum of all genes (B, nodes)."""
-    nodes = nodes_of(values.shape[1], tau_prefix)
+    nodes = nodes_of(values.shape[1], tau_prefix, width)
     scores, ranks = _array(values), np.empty(tuple(values.shape))
     base = np.empty((len(scores), nodes.total))
 
@@ -61,14 +61,14 @@ def rank(values: Tensor, tau_rank: float, tau_prefix: float) -> tuple[Tensor, Te
 
 
 @operator(
-    "rank_gradient(Tensor values, Tensor ranks, float tau_rank, float tau_prefix, Tensor to_ranks, Tensor to_base)"
+    "rank_gradient(Tensor values, Tensor ranks, float tau_rank, float tau_prefix, float width, Tensor to_ranks, Tensor to_base)"
     " -> Tensor"
 )
 def rank_gradient(
-    values: Tensor, ranks: Tensor, tau_rank: float, tau_prefix: float, to_ranks: Tensor, to_base: Tensor
+    values: Tensor, ranks: Tensor, tau_rank: float, tau_prefix: float, width: float, to_ranks: Tensor, to_base: Tensor
 ) -> Tensor:
     """∂L/∂values from ∂L/∂ranks and ∂L/∂base."""
-    nodes = nodes_of(values.shape[1], tau_prefix)
+    nodes = nodes_of(values.shape[1], tau_prefix, width)
     scores, places, above, below = _array(values), _array(ranks), _array(to_ranks).copy(), _array(to_base)
     result = np.empty_like(scores)
 
@@ -81,11 +81,11 @@ def rank_gradient(
     return torch.from_numpy(result)
 
 
-@operator(f"score({SETS}, float tau_prefix, Tensor taus) -> (Tensor, Tensor)")
+@operator(f"score({SETS}, float tau_prefix, float width, Tensor taus) -> (Tensor, Tensor)")
 def score(*inputs: Any) -> tuple[Tensor, Tensor]:
     """The dES (B, P, K) of P sets under K permutations with `taus` (B, P, K) for τ_abs, and log2 Z of each."""
-    ranked, sets, plan = _inputs(*inputs[:7])
-    taus = _array(inputs[7])
+    ranked, sets, plan = _inputs(*inputs[:8])
+    taus = _array(inputs[8])
     found = Found(np.empty(taus.shape), np.empty(taus.shape), taus)
 
     def work(start: int, stop: int) -> None:
@@ -99,13 +99,13 @@ def score(*inputs: Any) -> tuple[Tensor, Tensor]:
 
 
 @operator(
-    f"score_gradient({SETS}, float tau_prefix, Tensor taus, Tensor scores, Tensor log_totals, Tensor gradient)"
+    f"score_gradient({SETS}, float tau_prefix, float width, Tensor taus, Tensor scores, Tensor log_totals, Tensor gradient)"
     " -> (Tensor, Tensor, Tensor)"
 )
 def score_gradient(*inputs: Any) -> Three:
     """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂dES (B, P, K), and what `score` took and returned."""
-    ranked, sets, plan = _inputs(*inputs[:7])
-    taus, scores, log_totals, gradient = map(_array, inputs[7:])
+    ranked, sets, plan = _inputs(*inputs[:8])
+    taus, scores, log_totals, gradient = map(_array, inputs[8:])
     profiles, genes = ranked.ranks.shape
     chunks = max(1, min(MOST_CHUNKS // profiles, gradient[0].size // FEWEST_SETS))
     result = _room_for(ranked, chunks)
@@ -124,7 +124,7 @@ def score_gradient(*inputs: Any) -> Three:
     return _joined(result, chunks)
 
 
-@operator(f"running_sum({SETS}, float tau_prefix) -> Tensor")
+@operator(f"running_sum({SETS}, float tau_prefix, float width) -> Tensor")
 def running_sum(*inputs: Any) -> Tensor:
     """Running sums (B, P, K, G) of P sets under K permutations at every position."""
     ranked, sets, plan = _inputs(*inputs)
@@ -139,11 +139,11 @@ def running_sum(*inputs: Any) -> Tensor:
     return torch.from_numpy(curves)
 
 
-@operator(f"running_sum_gradient({SETS}, float tau_prefix, Tensor gradient) -> (Tensor, Tensor, Tensor)")
+@operator(f"running_sum_gradient({SETS}, float tau_prefix, float width, Tensor gradient) -> (Tensor, Tensor, Tensor)")
 def running_sum_gradient(*inputs: Any) -> Three:
     """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂curves (B, P, K, G), and what `running_sum` took."""
-    ranked, sets, plan = _inputs(*inputs[:7])
-    gradient, result, genes = _array(inputs[7]), _room_for(ranked, 1), ranked.ranks.shape[1]
+    ranked, sets, plan = _inputs(*inputs[:8])
+    gradient, result, genes = _array(inputs[8]), _room_for(ranked, 1), ranked.ranks.shape[1]
 
     def work(start: int, stop: int) -> None:
         rooms = room_for_curves(genes, plan), room_for_steps(genes), room_for_slopes(genes, plan)
@@ -161,9 +161,10 @@ def _inputs(
     indices: Tensor,
     permutations: Tensor,
     tau_prefix: float,
+    width: float,
 ) -> tuple[Ranked, Sets, Plan]:
     genes = weights.shape[1]
-    nodes = nodes_of(genes, tau_prefix)
+    nodes = nodes_of(genes, tau_prefix, width)
     mean_size = len(indices) / (len(offsets) - 1)
     plan = Plan(nodes, shares_of_positions(genes, nodes), block_bits(genes, mean_size))
     ranked = Ranked(_array(weights), _array(ranks), _array(base))
@@ -195,32 +196,34 @@ def _array(tensor: Tensor) -> np.ndarray:
 
 
 def _rank_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    values, *ctx.taus = inputs
+    values, *ctx.numbers = inputs
     ctx.save_for_backward(values, output[0])
 
 
 def _rank_backward(ctx: Any, to_ranks: Tensor, to_base: Tensor) -> tuple[Tensor | None, ...]:
-    return rank_gradient(*ctx.saved_tensors, *ctx.taus, to_ranks, to_base), None, None
+    return rank_gradient(*ctx.saved_tensors, *ctx.numbers, to_ranks, to_base), None, None, None
 
 
 def _score_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *tensors, ctx.tau_prefix, taus = inputs
+    *tensors, tau_prefix, width, taus = inputs
+    ctx.numbers = tau_prefix, width
     ctx.save_for_backward(*tensors, taus, *output)
 
 
 def _score_backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
     *tensors, taus, scores, log_totals = ctx.saved_tensors
-    found = score_gradient(*tensors, ctx.tau_prefix, taus, scores, log_totals, gradient)
-    return *found, None, None, None, None, None
+    found = score_gradient(*tensors, *ctx.numbers, taus, scores, log_totals, gradient)
+    return *found, None, None, None, None, None, None
 
 
 def _running_sum_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG001
-    *tensors, ctx.tau_prefix = inputs
+    *tensors, tau_prefix, width = inputs
+    ctx.numbers = tau_prefix, width
     ctx.save_for_backward(*tensors)
 
 
 def _running_sum_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    return *running_sum_gradient(*ctx.saved_tensors, ctx.tau_prefix, gradient), None, None, None, None
+    return *running_sum_gradient(*ctx.saved_tensors, *ctx.numbers, gradient), None, None, None, None, None
 
 
 def _no_second_derivative(*_: Any) -> NoReturn:
@@ -240,8 +243,10 @@ def _register_gradients() -> None:
 def _register_shapes() -> None:
     """What torch.compile needs to know: shapes of results from those of arguments."""
 
-    def rank_shapes(values: Tensor, tau_rank: float, tau_prefix: float) -> tuple[Tensor, Tensor]:  # noqa: ARG001
-        return torch.empty_like(values), values.new_empty(len(values), nodes_of(values.shape[1], tau_prefix).total)
+    def rank_shapes(values: Tensor, tau_rank: float, tau_prefix: float, width: float) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+        return torch.empty_like(values), values.new_empty(
+            len(values), nodes_of(values.shape[1], tau_prefix, width).total
+        )
 
     def running_sum_shape(*inputs: Any) -> Tensor:
         weights, offsets, permutations = inputs[0], inputs[3], inputs[5]
@@ -258,7 +263,7 @@ def _register_shapes() -> None:
     for name, shapes in {
         "rank": rank_shapes,
         "rank_gradient": like(0),
-        "score": like(7, 7),
+        "score": like(8, 8),
         "score_gradient": like(0, 1, 2),
         "running_sum": running_sum_shape,
         "running_sum_gradient": like(0, 1, 2),

@@ -2,7 +2,7 @@
 
 The running sum is taken at *nodes*: the positions 1 .. G or, for a wide τ_prefix, every `spacing`-th of them (see
 `coarse_positions`). Gene i contributes σ((k - y_i) / τ) at node k, with y_i its place among the nodes and τ in nodes.
-Beyond a window of WIDTH τ on either side that is 0 or 1 to 1e-12, and a cumulative sum does the rest. Within it
+Beyond a window of `width_for` τ on either side that is 0 or 1 to 1e-12, and a cumulative sum does the rest. Within it
 σ = 1 / (1 + E) with E = exp((y - k) / τ), which falls by a constant factor from node to node, so that
 
     E(k) = exp((y - n) / τ) · exp((n - k) / τ),   n the node nearest to y:
@@ -19,8 +19,8 @@ import numpy as np
 from dgsea_bench.core.compiled import compiled
 from dgsea_bench.kernels.exponential import LOG2_E, power_of_two
 
-WIDTH = 28.0
-"""exp(-28) = 7e-13."""
+NARROWEST, WIDEST = 28.0, 37.0
+"""Half-widths of windows, in τ: exp(-28) = 7e-13; exp(-37) = 9e-17 is rounding."""
 STEP = 8
 COARSE_FROM = 16.0
 """A τ_prefix from which on a running sum is taken at every ⌊τ / 8⌋-th position."""
@@ -49,11 +49,16 @@ class Nodes(NamedTuple):
     powers: np.ndarray
 
 
-def nodes_of(genes: int, tau_prefix: float) -> Nodes:
-    """The nodes for so many positions at that temperature."""
+def width_for(tau_abs: float) -> float:
+    """The half-width of windows, in τ_prefix: what is cut off of a running sum is small beside τ_abs too."""
+    return min(WIDEST, NARROWEST + max(0.0, math.log(0.5) - math.log(tau_abs)))
+
+
+def nodes_of(genes: int, tau_prefix: float, width: float) -> Nodes:
+    """The nodes for so many positions at that temperature, with windows of that half-width in τ."""
     spacing = 1.0 if tau_prefix < COARSE_FROM else float(math.floor(tau_prefix / 8))
     tau = tau_prefix / spacing
-    reach = math.ceil(WIDTH * tau)
+    reach = math.ceil(width * tau)
     length = _up(2 * reach + STEP)
     first = _up(reach + STEP + MARGIN)
     count = int((genes - 1) / spacing) + 1
