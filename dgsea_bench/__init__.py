@@ -1,6 +1,6 @@
 """Differentiable gene set enrichment (dGSEA): backends to import, and the measurements to choose among them."""
 
-from dgsea_bench.backends import Backend, Exact, Hard, Nyswin, backends, get_backend
+from dgsea_bench.backends import Backend, Exact, Fastsum, Hard, Nyswin, backends, get_backend
 from dgsea_bench.bench.sweep import run_sweep
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.gene_sets import GeneSets
@@ -21,6 +21,7 @@ __all__ = [
     "EnrichmentParams",
     "EnrichmentResult",
     "Exact",
+    "Fastsum",
     "GeneSets",
     "Hard",
     "InputError",

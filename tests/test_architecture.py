@@ -67,6 +67,6 @@ def test_a_backend_never_sees_a_scenario(module):
     assert "scenario" not in FILES[module].read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["hard", "exact", "nyswin"])
+@pytest.mark.parametrize("name", ["hard", "fastsum", "exact", "nyswin"])
 def test_one_way_of_computing_is_one_file(name):
     assert f'name: ClassVar[str] = "{name}"' in FILES[f"dgsea_bench.backends.{name}"].read_text(encoding="utf-8")

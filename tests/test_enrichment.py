@@ -77,7 +77,7 @@ def test_results_follow_the_dtype_of_scores():
 
 def test_an_unknown_backend_names_the_known_ones():
     with pytest.raises(
-        dg.InputError, match=r"unknown backend 'exakt'; known: hard, exact, nyswin.*did you mean 'exact'"
+        dg.InputError, match=r"unknown backend 'exakt'; known: hard, fastsum, exact, nyswin.*did you mean 'exact'"
     ):
         dg.enrichment_score(torch.randn(1, 30), SETS, backend="exakt")
 

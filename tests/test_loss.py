@@ -461,7 +461,7 @@ class TestTraining:
         loss = fitted(compare="pearson")
         assert not list(loss.parameters())
         assert [name for name, _ in loss.named_buffers()] == ["steps", "scales"]
-        assert repr(loss) == "EnrichmentLoss(4 pathways, nes, pearson across samples, backend=exact)"
+        assert repr(loss) == "EnrichmentLoss(4 pathways, nes, pearson across samples, backend=fastsum)"
 
     @pytest.mark.parametrize(
         "way", [{}, {"score": "nes", "null": NULL}, {"compare": "pearson"}], ids=["es", "nes", "pearson"]

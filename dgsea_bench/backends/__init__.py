@@ -26,7 +26,7 @@ __all__ = [
     "get_backend",
 ]
 
-DEFAULT_BACKEND = "exact"
+DEFAULT_BACKEND = "fastsum"
 ENTRY_POINTS = "dgsea_bench.backends"
 OURS: Mapping[str, type[Backend]] = {"hard": Hard, "fastsum": Fastsum, "exact": Exact, "nyswin": Nyswin}
 
