@@ -16,10 +16,10 @@ def compiled(function: Callable[..., Any] | None = None, *, fast: bool = False, 
         function: the loop.
         fast: let sums be taken in another order and products be fused into them, so that they can be vectorised. The
             order is fixed when the loop is compiled: the same input gives the same result on the same machine.
-        inline: copy it into its callers: a call with arrays among its arguments costs some 20 ns.
+        inline: copy it into its callers, which must be compiled: a call with arrays as arguments costs some 20 ns.
     """
     fastmath = {"reassoc", "contract", "nsz"} if fast else {"contract"}
-    decorate = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath, forceinline=inline)
+    decorate = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath, forceinline=inline, no_cfunc_wrapper=True, no_cpython_wrapper=inline)
     return decorate if function is None else decorate(function)
 
 

@@ -68,7 +68,7 @@ def fill_blocks(base: np.ndarray, blocks: Blocks) -> None:
         moments[0], moments[2], moments[3], moments[4] = len(part), second, third, fourth
 
 
-@compiled
+@compiled(inline=True)
 def radius_to_trust(share: float, tau: float) -> float:
     """The largest R for which what is cut off stays below PRECISION, for a set that takes `share` of the base curve.
 

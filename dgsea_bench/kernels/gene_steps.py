@@ -68,7 +68,7 @@ def take_steps(weights: np.ndarray, members: int, steps: Steps) -> tuple[int, fl
     return len(weights), share, total
 
 
-@compiled
+@compiled(inline=True)
 def _append_misses(members: int, step: float, steps: Steps) -> None:
     for i in range(members):
         steps.is_member[steps.genes[i]] = True

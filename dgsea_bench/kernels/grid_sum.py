@@ -82,7 +82,7 @@ def sigmoids_from_above(grid: np.ndarray, result: np.ndarray) -> None:
     for n in range(nodes - 1, -1, -1):
         result[n] = above + 0.5 * grid[n]
         above += grid[n]
-    padded, backwards = _padded(grid, reach), _padded(grid[::-1], reach)
+    padded, backwards = _padded(grid, reach, False), _padded(grid, reach, True)
     for n in range(nodes):
         below, upward = backwards[nodes - 1 - n + reach + 1 :], padded[n + reach + 1 :]
         total = 0.0
@@ -100,7 +100,7 @@ def slopes(grid: np.ndarray, result: np.ndarray) -> None:
     for d in range(reach):
         sigmoid = 1.0 / (1.0 + power_of_two((d + 1) * (LOG2_E / PER_TAU)))
         table[d] = sigmoid * (1.0 - sigmoid)
-    padded, backwards = _padded(grid, reach), _padded(grid[::-1], reach)
+    padded, backwards = _padded(grid, reach, False), _padded(grid, reach, True)
     for n in range(nodes):
         below, upward = backwards[nodes - 1 - n + reach + 1 :], padded[n + reach + 1 :]
         total = 0.0
@@ -109,9 +109,10 @@ def slopes(grid: np.ndarray, result: np.ndarray) -> None:
         result[n] = total + 0.25 * grid[n]
 
 
-@compiled
-def _padded(grid: np.ndarray, reach: int) -> np.ndarray:
+@compiled(inline=True)
+def _padded(grid: np.ndarray, reach: int, backwards: bool) -> np.ndarray:
+    """The grid with `reach` zeros on either side; in reverse order, so that two sums run the same way in memory."""
     padded = np.zeros(len(grid) + 2 * reach)
     for n in range(len(grid)):
-        padded[reach + n] = grid[n]
+        padded[reach + n] = grid[len(grid) - 1 - n] if backwards else grid[n]
     return padded

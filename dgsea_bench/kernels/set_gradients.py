@@ -182,7 +182,7 @@ One = tuple[float, float, float, float]
 """τ_abs, dES, log2 Z and ∂L/∂dES of one set."""
 
 
-@compiled
+@compiled(inline=True)
 def _to_nodes(share: float, plan: Plan, genes: int, slopes: Slopes, to_base: np.ndarray) -> None:
     """Fill slopes.nodes and slopes.later from slopes.values by position, and add to ∂L/∂base."""
     nodes = plan.nodes
@@ -194,7 +194,7 @@ def _to_nodes(share: float, plan: Plan, genes: int, slopes: Slopes, to_base: np.
     sums_from_each_step(slopes.nodes, slopes.later)
 
 
-@compiled
+@compiled(inline=True)
 def _to_nodes_by_blocks(
     base: np.ndarray,
     share: float,

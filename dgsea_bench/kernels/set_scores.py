@@ -174,7 +174,7 @@ def _clear_ends(nodes: Nodes, room: Room) -> None:
     clear(room.jumps)
 
 
-@compiled
+@compiled(inline=True)
 def score_by_blocks(
     base: np.ndarray, share: float, tau: float, plan: Plan, blocks: Blocks, room: Room
 ) -> tuple[float, float]:

@@ -83,7 +83,7 @@ def add_slopes_of_clusters(values: np.ndarray, tau: float, u: np.ndarray, sums: 
         first = last
 
 
-@compiled
+@compiled(inline=True)
 def _end_of_cluster(values: np.ndarray, tau: float, first: int) -> int:
     """The place after the last of the descending values that hang together from `first` on."""
     last = first + 1
@@ -92,7 +92,7 @@ def _end_of_cluster(values: np.ndarray, tau: float, first: int) -> int:
     return last
 
 
-@compiled
+@compiled(inline=True)
 def _pairs_are_cheaper(values: np.ndarray, tau: float) -> bool:
     """Whether to sum a cluster of descending scores pair by pair rather than on a grid."""
     nodes = (values[0] - values[-1]) / tau * PER_TAU + NODE_COST
