@@ -34,12 +34,17 @@ class Fastsum(Backend):
 
     Ranks are sums over a uniform grid; a running sum is made from the windows of its hits, scored as it is made, and
     made again in the backward pass: nothing of size sets × genes is stored. Work is in float64 inside.
+
+    Attributes:
+        block_moments: score blocks of positions as a whole where that is exact to 1e-13, rather than one by one.
     """
 
     name: ClassVar[str] = "fastsum"
     summary: ClassVar[str] = "the same sums by a grid and by windows of hits, exact to rounding"
     cost: ClassVar[str] = "O(G + H + P·G), H hits"
     source: ClassVar[str] = "this project, docs/fastsum.md"
+
+    block_moments: bool = True
 
     def tolerance(self, dtype: torch.dtype) -> Tolerance:
         """Rounding, and windows that end at exp(-28)."""
@@ -59,7 +64,8 @@ class Fastsum(Backend):
 
     def running_sum(self, ranking: Ranking, gene_sets: GeneSets) -> Float64[Tensor, "profiles sets positions"]:
         """The soft running sum at every position."""
-        return operators.running_sum(*_arguments(ranking, gene_sets, _unchanged(ranking)))[:, :, 0]
+        curves: Tensor = operators.running_sum(*self._arguments(ranking, gene_sets, _unchanged(ranking)))
+        return curves[:, :, 0]
 
     def enrichment_score(self, ranking: Ranking, gene_sets: GeneSets) -> Float[Tensor, "profiles sets"]:
         """The same as `extremum` of `running_sum`, one set at a time."""
@@ -69,38 +75,43 @@ class Fastsum(Backend):
         self, ranking: Ranking, gene_sets: GeneSets, permutations: Integer[Tensor, "permutations entries"]
     ) -> Float[Tensor, "profiles sets permutations"]:
         """The scores of permuted sets, one at a time."""
-        arguments = _arguments(ranking, gene_sets, permutations)
+        arguments = self._arguments(ranking, gene_sets, permutations)
         if ranking.params.tau_abs == "adaptive":
             taus = self._adaptive(ranking, gene_sets, permutations)
         else:
             shape = len(ranking.scores), len(gene_sets), len(permutations)
             taus = torch.full(shape, ranking.params.tau_abs, dtype=torch.float64)
-        scores, _ = operators.score(*arguments, taus)
+        scores: Tensor = operators.score(*arguments, taus)[0]
         return scores.to(ranking.scores.dtype)
 
     def _adaptive(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> Tensor:
         """(B, P, K) the median absolute deviation of each running sum, in working memory of `memory_mib`."""
         rows = []
         with torch.no_grad():
-            for profiles, spans in self.chunks(ranking, len(gene_sets) * len(permutations)):
+            for profiles, spans in self.chunks(ranking, len(gene_sets)):
                 part = ranking.select(profiles)
-                at_once = max(1, spans[0][1] // len(gene_sets))
                 columns = [
-                    median_absolute_deviation(operators.running_sum(*_arguments(part, gene_sets, some)))[..., 0]
-                    for some in permutations.split(at_once)
+                    torch.cat(
+                        [self._spread(part, gene_sets.subset(*span), one) for one in permutations.split(1)], dim=2
+                    )
+                    for span in spans
                 ]
-                rows.append(torch.cat(columns, dim=2))
+                rows.append(torch.cat(columns, dim=1))
         return torch.cat(rows)
+
+    def _spread(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> Tensor:
+        curves = operators.running_sum(*self._arguments(ranking, gene_sets, permutations))
+        return median_absolute_deviation(curves)[..., 0]
+
+    def _arguments(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> tuple[Tensor | float, ...]:
+        assert isinstance(ranking, FastRanking)  # noqa: S101 (for the type checker)
+        profiles = ranking.weights, ranking.ranks, ranking.base
+        sets = gene_sets.offsets, gene_sets.indices, permutations.int()
+        return *profiles, *sets, *_windows(ranking.params), self.block_moments
 
 
 def _unchanged(ranking: Ranking) -> Tensor:
     return torch.arange(ranking.scores.shape[1], dtype=torch.int32)[None]
-
-
-def _arguments(ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> tuple[Tensor | float, ...]:
-    assert isinstance(ranking, FastRanking)  # noqa: S101 (for the type checker)
-    sets = gene_sets.offsets, gene_sets.indices, permutations.int()
-    return ranking.weights, ranking.ranks, ranking.base, *sets, *_windows(ranking.params)
 
 
 def _windows(params: EnrichmentParams) -> tuple[float, float]:

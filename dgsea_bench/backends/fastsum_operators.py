@@ -81,17 +81,17 @@ def rank_gradient(
     return torch.from_numpy(result)
 
 
-@operator(f"score({SETS}, float tau_prefix, float width, Tensor taus) -> (Tensor, Tensor)")
+@operator(f"score({SETS}, float tau_prefix, float width, bool block_moments, Tensor taus) -> (Tensor, Tensor)")
 def score(*inputs: Any) -> tuple[Tensor, Tensor]:
     """The dES (B, P, K) of P sets under K permutations with `taus` (B, P, K) for τ_abs, and log2 Z of each."""
-    ranked, sets, plan = _inputs(*inputs[:8])
-    taus = _array(inputs[8])
+    ranked, sets, plan = _inputs(*inputs[:9])
+    taus = _array(inputs[9])
     found = Found(np.empty(taus.shape), np.empty(taus.shape), taus)
 
     def work(start: int, stop: int) -> None:
         room, steps = room_for_curves(ranked.ranks.shape[1], plan), room_for_steps(ranked.ranks.shape[1])
         score_sets(
-            ranked, sets, plan, start, stop, room, steps, room_for_blocks(plan.nodes.count, 1 << plan.block_bits), found
+            ranked, sets, plan, start, stop, room, steps, room_for_blocks(plan.nodes.span, 1 << plan.block_bits), found
         )
 
     in_threads(work, taus.size)
@@ -99,13 +99,13 @@ def score(*inputs: Any) -> tuple[Tensor, Tensor]:
 
 
 @operator(
-    f"score_gradient({SETS}, float tau_prefix, float width, Tensor taus, Tensor scores, Tensor log_totals, Tensor gradient)"
+    f"score_gradient({SETS}, float tau_prefix, float width, bool block_moments, Tensor taus, Tensor scores, Tensor log_totals, Tensor gradient)"
     " -> (Tensor, Tensor, Tensor)"
 )
 def score_gradient(*inputs: Any) -> Three:
     """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂dES (B, P, K), and what `score` took and returned."""
-    ranked, sets, plan = _inputs(*inputs[:8])
-    taus, scores, log_totals, gradient = map(_array, inputs[8:])
+    ranked, sets, plan = _inputs(*inputs[:9])
+    taus, scores, log_totals, gradient = map(_array, inputs[9:])
     profiles, genes = ranked.ranks.shape
     chunks = max(1, min(MOST_CHUNKS // profiles, gradient[0].size // FEWEST_SETS))
     result = _room_for(ranked, chunks)
@@ -115,7 +115,7 @@ def score_gradient(*inputs: Any) -> Three:
         rooms = (
             room_for_curves(genes, plan),
             room_for_steps(genes),
-            room_for_blocks(plan.nodes.count, 1 << plan.block_bits),
+            room_for_blocks(plan.nodes.span, 1 << plan.block_bits),
         )
         slopes = room_for_slopes(genes, plan)
         add_gradients(ranked, sets, plan, chunks, start, stop, *rooms, slopes, found, gradient, result)
@@ -124,7 +124,7 @@ def score_gradient(*inputs: Any) -> Three:
     return _joined(result, chunks)
 
 
-@operator(f"running_sum({SETS}, float tau_prefix, float width) -> Tensor")
+@operator(f"running_sum({SETS}, float tau_prefix, float width, bool block_moments) -> Tensor")
 def running_sum(*inputs: Any) -> Tensor:
     """Running sums (B, P, K, G) of P sets under K permutations at every position."""
     ranked, sets, plan = _inputs(*inputs)
@@ -139,11 +139,13 @@ def running_sum(*inputs: Any) -> Tensor:
     return torch.from_numpy(curves)
 
 
-@operator(f"running_sum_gradient({SETS}, float tau_prefix, float width, Tensor gradient) -> (Tensor, Tensor, Tensor)")
+@operator(
+    f"running_sum_gradient({SETS}, float tau_prefix, float width, bool block_moments, Tensor gradient) -> (Tensor, Tensor, Tensor)"
+)
 def running_sum_gradient(*inputs: Any) -> Three:
     """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂curves (B, P, K, G), and what `running_sum` took."""
-    ranked, sets, plan = _inputs(*inputs[:8])
-    gradient, result, genes = _array(inputs[8]), _room_for(ranked, 1), ranked.ranks.shape[1]
+    ranked, sets, plan = _inputs(*inputs[:9])
+    gradient, result, genes = _array(inputs[9]), _room_for(ranked, 1), ranked.ranks.shape[1]
 
     def work(start: int, stop: int) -> None:
         rooms = room_for_curves(genes, plan), room_for_steps(genes), room_for_slopes(genes, plan)
@@ -162,11 +164,12 @@ def _inputs(
     permutations: Tensor,
     tau_prefix: float,
     width: float,
+    block_moments: bool,
 ) -> tuple[Ranked, Sets, Plan]:
     genes = weights.shape[1]
     nodes = nodes_of(genes, tau_prefix, width)
     mean_size = len(indices) / (len(offsets) - 1)
-    plan = Plan(nodes, shares_of_positions(genes, nodes), block_bits(genes, mean_size))
+    plan = Plan(nodes, shares_of_positions(genes, nodes), block_bits(genes, mean_size), block_moments)
     ranked = Ranked(_array(weights), _array(ranks), _array(base))
     return ranked, Sets(_array(offsets), _array(indices), _array(permutations)), plan
 
@@ -205,25 +208,23 @@ def _rank_backward(ctx: Any, to_ranks: Tensor, to_base: Tensor) -> tuple[Tensor 
 
 
 def _score_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *tensors, tau_prefix, width, taus = inputs
-    ctx.numbers = tau_prefix, width
+    tensors, ctx.numbers, taus = inputs[:6], inputs[6:9], inputs[9]
     ctx.save_for_backward(*tensors, taus, *output)
 
 
 def _score_backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
     *tensors, taus, scores, log_totals = ctx.saved_tensors
     found = score_gradient(*tensors, *ctx.numbers, taus, scores, log_totals, gradient)
-    return *found, None, None, None, None, None, None
+    return *found, None, None, None, None, None, None, None
 
 
 def _running_sum_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG001
-    *tensors, tau_prefix, width = inputs
-    ctx.numbers = tau_prefix, width
+    tensors, ctx.numbers = inputs[:6], inputs[6:]
     ctx.save_for_backward(*tensors)
 
 
 def _running_sum_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    return *running_sum_gradient(*ctx.saved_tensors, *ctx.numbers, gradient), None, None, None, None, None
+    return *running_sum_gradient(*ctx.saved_tensors, *ctx.numbers, gradient), None, None, None, None, None, None
 
 
 def _no_second_derivative(*_: Any) -> NoReturn:
@@ -251,7 +252,7 @@ def _register_shapes() -> None:
     def running_sum_shape(*inputs: Any) -> Tensor:
         weights, offsets, permutations = inputs[0], inputs[3], inputs[5]
         shape = weights.shape[0], offsets.shape[0] - 1, permutations.shape[0], weights.shape[1]
-        return weights.new_empty(shape)
+        return torch.empty(shape, dtype=weights.dtype, device=weights.device)
 
     def like(*places: int) -> Callable[..., Any]:
         def shapes(*inputs: Any) -> Any:
@@ -260,14 +261,15 @@ def _register_shapes() -> None:
 
         return shapes
 
-    for name, shapes in {
+    known: dict[str, Callable[..., Any]] = {
         "rank": rank_shapes,
         "rank_gradient": like(0),
-        "score": like(8, 8),
+        "score": like(9, 9),
         "score_gradient": like(0, 1, 2),
         "running_sum": running_sum_shape,
         "running_sum_gradient": like(0, 1, 2),
-    }.items():
+    }
+    for name, shapes in known.items():
         torch.library.register_fake(f"dgsea_bench::{name}", shapes, lib=LIBRARY)
 
 

@@ -19,7 +19,15 @@ def compiled(function: Callable[..., Any] | None = None, *, fast: bool = False, 
         inline: copy it into its callers, which must be compiled: a call with arrays as arguments costs some 20 ns.
     """
     fastmath = {"reassoc", "contract", "nsz"} if fast else {"contract"}
-    decorate = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath, forceinline=inline, no_cfunc_wrapper=True, no_cpython_wrapper=inline)
+    decorate = numba.njit(
+        cache=True,
+        nogil=True,
+        error_model="numpy",
+        fastmath=fastmath,
+        forceinline=inline,
+        no_cfunc_wrapper=True,
+        no_cpython_wrapper=inline,
+    )
     return decorate if function is None else decorate(function)
 
 

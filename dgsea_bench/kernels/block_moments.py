@@ -79,7 +79,7 @@ def radius_to_trust(share: float, tau: float) -> float:
     slope = share / tau
     if slope == 0.0:
         return FULL
-    return min(FULL, (120 * PRECISION) ** 0.2 / slope, (24 * PRECISION / share) ** 0.2 / slope**0.8)
+    return float(min(FULL, (120 * PRECISION) ** 0.2 / slope, (24 * PRECISION / share) ** 0.2 / slope**0.8))
 
 
 @compiled(fast=True)

@@ -17,7 +17,7 @@ _POLYNOMIALS = shares_of_nodes(POINTS)
 def shares_of_positions(genes: int, nodes: Nodes) -> np.ndarray:
     """(distinct, POINTS) how much of each node around it a position takes, for the positions between two nodes."""
     between = np.arange(min(genes, nodes.spacing))
-    return np.vander(between / nodes.spacing - 0.5, POINTS, increasing=True) @ _POLYNOMIALS
+    return np.asarray(np.vander(between / nodes.spacing - 0.5, POINTS, increasing=True) @ _POLYNOMIALS)
 
 
 @compiled(fast=True)

@@ -48,7 +48,7 @@ def power_of_two(x: float) -> float:
     p = p * f + C2
     p = p * f + C1
     p = p * f + 1.0
-    return _float_of(_bits_of(p) + (_bits_of(shifted) << 52))
+    return float(_float_of(_bits_of(p) + (_bits_of(shifted) << 52)))
 
 
 @intrinsic

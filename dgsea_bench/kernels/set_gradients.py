@@ -109,7 +109,7 @@ def add_gradients(
     for number in range(start, stop):
         b, chunk = number // chunks, number % chunks
         base, to_base = ranked.base[b], result.base[number]
-        positions = slice(nodes.first, nodes.first + nodes.count)
+        positions = slice(nodes.first, nodes.first + nodes.span)
         place_genes(ranked.ranks[b], nodes, room.nearest, room.factors)
         fill_blocks(base[positions], blocks)
         for order in range(ORDERS):
@@ -189,7 +189,7 @@ def _to_nodes(share: float, plan: Plan, genes: int, slopes: Slopes, to_base: np.
     if nodes.spacing > 1.0:
         gather(slopes.values[:genes], nodes, plan.shares, slopes.nodes)
     else:
-        copy(slopes.values[:genes], slopes.nodes[nodes.first : nodes.first + nodes.count])
+        copy(slopes.values[:genes], slopes.nodes[nodes.first : nodes.first + nodes.span])
     subtract(share, slopes.nodes, to_base)
     sums_from_each_step(slopes.nodes, slopes.later)
 
@@ -210,14 +210,15 @@ def _to_nodes_by_blocks(
     slopes.nodes is then right where windows lie, and slopes.later where they end.
     """
     tau, score, log_total, gradient = one
-    single, _ = part_blocks(base, share, radius_to_trust(share, tau), blocks, plan.nodes, room)
+    limit = radius_to_trust(share, tau) if plan.block_moments else -1.0
+    single, _ = part_blocks(base, share, limit, blocks, plan.nodes, room)
     if single < len(blocks.mean):
         gradient_of_blocks(
             room.centres, room.whole, blocks, share, tau, score, log_total, gradient, slopes.polynomials, slopes.sums
         )
     _slopes_of_runs(share, plan.nodes, one, blocks, room, slopes, to_base)
     nodes, later = plan.nodes, 0.0
-    clear(slopes.later[(nodes.first + nodes.count) // STEP :])
+    clear(slopes.later[(nodes.first + nodes.span) // STEP :])
     for block in range(len(blocks.mean) - 1, -1, -1):
         start = nodes.first + block * blocks.width
         if room.whole[block] == 1.0:
@@ -244,7 +245,7 @@ def _slopes_of_runs(
             block += 1
             continue
         start = nodes.first + first * blocks.width
-        size = min((block - first) * blocks.width, nodes.first + nodes.count - start)
+        size = min((block - first) * blocks.width, nodes.first + nodes.span - start)
         into, below = slopes.nodes[start : start + size], to_base[start : start + size]
         signed_softmax_gradient(room.values[taken : taken + size], tau, score, log_total, gradient, into)
         subtract(share, into, below)

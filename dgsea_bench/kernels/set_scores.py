@@ -48,11 +48,13 @@ class Plan(NamedTuple):
     Attributes:
         nodes: where. shares: (distinct, POINTS) of nodes in the positions between them.
         block_bits: a block has 2^block_bits positions.
+        block_moments: whether blocks may be taken as a whole.
     """
 
     nodes: Nodes
     shares: np.ndarray
     block_bits: int
+    block_moments: bool
 
 
 class Found(NamedTuple):
@@ -70,7 +72,7 @@ class Room(NamedTuple):
         nearest, factors: (G,) of the profile, by `place_genes`.
         window_sums: (total,). jumps: (total / STEP,). Both 0 between sets.
         touched: (blocks,) bool, whether a window lies there; False between sets.
-        centres, whole: (blocks,) C̄, and 1 where a block is taken as a whole, 0 where its positions are taken one by one.
+        centres, whole: (blocks,) C̄, and 1 for a block taken as a whole, 0 for one whose positions are taken singly.
         values: (blocks · width or G,) the curve at the positions of the latter, or at all.
         curve: (total,).
     """
@@ -88,7 +90,7 @@ class Room(NamedTuple):
 
 def blocks_of(plan: Plan) -> int:
     """How many blocks the positions make."""
-    return ((plan.nodes.count - 1) >> plan.block_bits) + 1
+    return ((plan.nodes.span - 1) >> plan.block_bits) + 1
 
 
 def room_for_curves(genes: int, plan: Plan) -> Room:
@@ -150,7 +152,7 @@ def part_blocks(
                 part[j] = level
             filled += STEP
         room.touched[block] = False
-    filled = min(filled, run + nodes.first + nodes.count - run_start)  # the last block may not be full
+    filled = min(filled, run + nodes.first + nodes.span - run_start)  # the last block may not be full
     _complete(room.values[run:filled], run_start, room.window_sums, base, share)
     _clear_ends(nodes, room)
     return single, filled
@@ -168,9 +170,9 @@ def _complete(values: np.ndarray, start: int, window_sums: np.ndarray, base: np.
 
 @compiled(inline=True)
 def _clear_ends(nodes: Nodes, room: Room) -> None:
-    """What windows left before the first and after the last position; and jumps, where they are read singly it is slow."""
+    """Clear what windows left before the first and after the last position, and jumps: one by one it is slow."""
     clear(room.window_sums[: nodes.first])
-    clear(room.window_sums[nodes.first + nodes.count :])
+    clear(room.window_sums[nodes.first + nodes.span :])
     clear(room.jumps)
 
 
@@ -179,13 +181,15 @@ def score_by_blocks(
     base: np.ndarray, share: float, tau: float, plan: Plan, blocks: Blocks, room: Room
 ) -> tuple[float, float]:
     """The dES and log2 Z of the curve that was traced, by blocks where they are smooth."""
-    single, filled = part_blocks(base, share, radius_to_trust(share, tau), blocks, plan.nodes, room)
+    limit = radius_to_trust(share, tau) if plan.block_moments else -1.0
+    single, filled = part_blocks(base, share, limit, blocks, plan.nodes, room)
     if single == len(blocks.mean):
-        return signed_softmax(room.values[:filled], tau)
+        score, log_total = signed_softmax(room.values[:filled], tau)
+        return score, log_total
     total, weighted = sums_over_blocks(room.centres, room.whole, blocks, share, tau)
     singly, singly_weighted = sums_of_exponentials(room.values[:filled], LOG2_E / tau, 0.0)
     total, weighted = total + singly, weighted + singly_weighted
-    return weighted / total, np.log2(total)
+    return weighted / total, float(np.log2(total))
 
 
 @compiled
@@ -198,7 +202,7 @@ def take_positions(base: np.ndarray, share: float, plan: Plan, genes: int, room:
     if nodes.spacing > 1.0:
         interpolate(room.curve, nodes, plan.shares, room.values[:genes])
     else:
-        copy(room.curve[nodes.first : nodes.first + nodes.count], room.values[:genes])
+        copy(room.curve[nodes.first : nodes.first + nodes.span], room.values[:genes])
 
 
 @compiled
@@ -223,7 +227,7 @@ def score_sets(
         if b != current:
             current = b
             place_genes(ranked.ranks[b], nodes, room.nearest, room.factors)
-            fill_blocks(ranked.base[b, nodes.first : nodes.first + nodes.count], blocks)
+            fill_blocks(ranked.base[b, nodes.first : nodes.first + nodes.span], blocks)
         members = take_members(sets, k, p, steps.genes)
         taking, share, _ = take_steps(ranked.weights[b], members, steps)
         trace(steps, taking, plan, room)

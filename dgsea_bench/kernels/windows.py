@@ -34,7 +34,7 @@ class Nodes(NamedTuple):
     Attributes:
         spacing: positions from a node to the next. tau: τ_prefix in nodes.
         reach: half of a window. length: a window, a multiple of STEP.
-        first: the node of position 1, a multiple of STEP. count: nodes from there to position G.
+        first: the node of position 1, a multiple of STEP. span: nodes from there to position G.
         total: length of arrays over nodes, with room for windows at either end.
         powers: exp((reach + STEP - 1 - j) / tau) for j = 0 .. length + STEP - 2.
     """
@@ -44,7 +44,7 @@ class Nodes(NamedTuple):
     reach: int
     length: int
     first: int
-    count: int
+    span: int
     total: int
     powers: np.ndarray
 
@@ -61,10 +61,10 @@ def nodes_of(genes: int, tau_prefix: float, width: float) -> Nodes:
     reach = math.ceil(width * tau)
     length = _up(2 * reach + STEP)
     first = _up(reach + STEP + MARGIN)
-    count = int((genes - 1) / spacing) + 1
+    span = int((genes - 1) / spacing) + 1
     with np.errstate(over="ignore"):
         powers = np.exp((reach + STEP - 1 - np.arange(length + STEP - 1)) / tau)
-    return Nodes(spacing, tau, reach, length, first, count, _up(first + count + MARGIN) + length + STEP, powers)
+    return Nodes(spacing, tau, reach, length, first, span, _up(first + span + MARGIN) + length + STEP, powers)
 
 
 def _up(number: int) -> int:
