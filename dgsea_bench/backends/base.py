@@ -113,11 +113,7 @@ class Backend(ABC):
         self, running_sum: Float[Tensor, "profiles sets positions"], params: EnrichmentParams
     ) -> Float[Tensor, "profiles sets"]:
         """(B, P) the signed softmax over positions: dES = Σ_t ω_t C(t), ω = softmax_t(abs(C(t)) / tau_abs)."""
-        tau: float | Tensor
-        if params.tau_abs == "adaptive":
-            tau = median_absolute_deviation(running_sum.detach())
-        else:
-            tau = params.tau_abs
+        tau = median_absolute_deviation(running_sum.detach()) if params.tau_abs == "adaptive" else params.tau_abs
         weights = (running_sum.abs() / tau).softmax(-1)
         return (weights * running_sum).sum(-1)
 

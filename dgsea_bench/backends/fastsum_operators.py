@@ -1,7 +1,7 @@
 """What `fastsum` computes, as operators of torch with gradients written by hand.
 
-As operators they are opaque to torch.compile, autocast and functional transforms. (`torch.library.custom_op` would do as
-well, but loads the compiler, a second, on the first call.) A second derivative is not provided: asking for it raises.
+As operators they are opaque to torch.compile and autocast. (`torch.library.custom_op` would do as well, but loads the
+compiler, which takes a second, on its first call.) A second derivative is not provided: asking for it raises.
 """
 
 import math
@@ -27,8 +27,13 @@ MOST_CHUNKS, FEWEST_SETS = 16, 12
 many over all profiles, each of at least so many sets."""
 
 LIBRARY = torch.library.Library("dgsea_bench", "DEF")
-SETS = "Tensor weights, Tensor ranks, Tensor base, Tensor offsets, Tensor indices, Tensor permutations"
-"""Ranked profiles: weights and ranks (B, G), base (B, nodes); P gene sets; permutations (K, up to G)."""
+WINDOWS = "float tau_prefix, float width"
+SETS = (
+    "Tensor weights, Tensor ranks, Tensor base, Tensor offsets, Tensor indices, Tensor permutations, "
+    f"{WINDOWS}, bool block_moments"
+)
+"""Ranked profiles: weights and ranks (B, G), base (B, nodes); P gene sets; permutations (K, up to G); how to sum."""
+
 
 Three = tuple[Tensor, Tensor, Tensor]
 
@@ -45,7 +50,7 @@ def operator(schema: str) -> Callable[[Callable[..., Any]], Any]:
     return register
 
 
-@operator("rank(Tensor values, float tau_rank, float tau_prefix, float width) -> (Tensor, Tensor)")
+@operator(f"rank(Tensor values, float tau_rank, {WINDOWS}) -> (Tensor, Tensor)")
 def rank(values: Tensor, tau_rank: float, tau_prefix: float, width: float) -> tuple[Tensor, Tensor]:
     """Soft ranks (B, G) of values (B, G) in float64, and the running sum of all genes (B, nodes)."""
     nodes = nodes_of(values.shape[1], tau_prefix, width)
@@ -61,8 +66,7 @@ def rank(values: Tensor, tau_rank: float, tau_prefix: float, width: float) -> tu
 
 
 @operator(
-    "rank_gradient(Tensor values, Tensor ranks, float tau_rank, float tau_prefix, float width, Tensor to_ranks, Tensor to_base)"
-    " -> Tensor"
+    f"rank_gradient(Tensor values, Tensor ranks, float tau_rank, {WINDOWS}, Tensor to_ranks, Tensor to_base) -> Tensor"
 )
 def rank_gradient(
     values: Tensor, ranks: Tensor, tau_rank: float, tau_prefix: float, width: float, to_ranks: Tensor, to_base: Tensor
@@ -81,7 +85,7 @@ def rank_gradient(
     return torch.from_numpy(result)
 
 
-@operator(f"score({SETS}, float tau_prefix, float width, bool block_moments, Tensor taus) -> (Tensor, Tensor)")
+@operator(f"score({SETS}, Tensor taus) -> (Tensor, Tensor)")
 def score(*inputs: Any) -> tuple[Tensor, Tensor]:
     """The dES (B, P, K) of P sets under K permutations with `taus` (B, P, K) for τ_abs, and log2 Z of each."""
     ranked, sets, plan = _inputs(*inputs[:9])
@@ -99,7 +103,7 @@ def score(*inputs: Any) -> tuple[Tensor, Tensor]:
 
 
 @operator(
-    f"score_gradient({SETS}, float tau_prefix, float width, bool block_moments, Tensor taus, Tensor scores, Tensor log_totals, Tensor gradient)"
+    f"score_gradient({SETS}, Tensor taus, Tensor scores, Tensor log_totals, Tensor gradient)"
     " -> (Tensor, Tensor, Tensor)"
 )
 def score_gradient(*inputs: Any) -> Three:
@@ -124,7 +128,7 @@ def score_gradient(*inputs: Any) -> Three:
     return _joined(result, chunks)
 
 
-@operator(f"running_sum({SETS}, float tau_prefix, float width, bool block_moments) -> Tensor")
+@operator(f"running_sum({SETS}) -> Tensor")
 def running_sum(*inputs: Any) -> Tensor:
     """Running sums (B, P, K, G) of P sets under K permutations at every position."""
     ranked, sets, plan = _inputs(*inputs)
@@ -139,9 +143,7 @@ def running_sum(*inputs: Any) -> Tensor:
     return torch.from_numpy(curves)
 
 
-@operator(
-    f"running_sum_gradient({SETS}, float tau_prefix, float width, bool block_moments, Tensor gradient) -> (Tensor, Tensor, Tensor)"
-)
+@operator(f"running_sum_gradient({SETS}, Tensor gradient) -> (Tensor, Tensor, Tensor)")
 def running_sum_gradient(*inputs: Any) -> Three:
     """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂curves (B, P, K, G), and what `running_sum` took."""
     ranked, sets, plan = _inputs(*inputs[:9])

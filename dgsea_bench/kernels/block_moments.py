@@ -7,8 +7,8 @@ block of positions, with Ā the mean of A there, δ_t = A(t) - Ā and S_k = Σ_t
     Σ_t C(t) exp(s C(t) / τ) = the same · C̄ - exp(s C̄ / τ) · a · Σ_k η^k S_(k+1) / k!
 
 are cut off after S_4, the idea of fast Gauss transforms and multipole methods (Greengard and Strain 1991, doi
-10.1137/0912004). The moments belong to the profile: one exponential and a polynomial then serve a block of a set. With R
-the largest abs(δ) of a block what is cut off is at most (ηR)^5 / 120 of the sum and aR (ηR)^4 / 24; where that exceeds
+10.1137/0912004). The moments belong to the profile: one exponential and a polynomial then serve a block of a set. With
+R the largest abs(δ) of a block what is cut off is about (ηR)^5 / 120 of the sum and aR (ηR)^4 / 24; where that exceeds
 PRECISION, where a window lies, and where C changes its sign, positions are taken one by one.
 """
 

@@ -1,7 +1,7 @@
 """From a curve at every few positions to the curve at every position, and back for gradients.
 
 A curve that is smooth over τ_prefix is known by its values at every ⌊τ_prefix / 8⌋-th position: a polynomial through
-the POINTS nodes around a position gives its value there to 4e-13 (the bound of `grid_sum` with q = 12, h = τ / 8).
+the POINTS nodes around a position gives its value there to 4e-13 (the bound of `grid_sum` with q = 12 and h = τ / 8).
 """
 
 import numpy as np

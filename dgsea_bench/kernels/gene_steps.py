@@ -49,9 +49,9 @@ def take_members(sets: Sets, permutation: int, number: int, genes: np.ndarray) -
 def take_steps(weights: np.ndarray, members: int, steps: Steps) -> tuple[int, float, float]:
     """Fill the steps of a set from weights (G,): how many genes take one, its share of the base curve, and N_R.
 
-    A set of up to half of the genes is written as C = Σ_hits (w / N_R + a) σ - a A, with a = 1 / N_miss its share of the
-    base curve A, the sum over all genes. For a larger one that would cancel: there misses follow the members, with steps
-    of their own, -a, and the share is 0. Where all weights are zero, N_R is 0 and hits count equally.
+    A set of up to half of the genes is written as C = Σ_hits (m / N_R + a) σ - a A, with a = 1 / N_miss its share of
+    the base curve A, the sum over all genes. For a larger one that would cancel: there misses follow the members, with
+    steps of their own, -a, and the share is 0. Where all weights are zero, N_R is 0 and hits count equally.
     """
     total = 0.0
     for i in range(members):

@@ -57,8 +57,8 @@ class Slopes(NamedTuple):
     """Room for the gradient on the curve of one set.
 
     Attributes:
-        values: (G,) by position, as `Room.values`. nodes: (total,). later: (total / STEP + 1,) its sums from each STEP-th
-            node on. sums: (blocks,) its sums over blocks. polynomials: (ORDERS, blocks) of the base curve, of all sets.
+        values: (G,) by position. nodes: (total,). later: (total / STEP + 1,) its sums from each STEP-th node on.
+        sums: (blocks,) its sums over blocks. polynomials: (ORDERS, blocks) ∂L/∂A of all sets so far.
         hits: (G,) ∂L/∂w_i.
     """
 

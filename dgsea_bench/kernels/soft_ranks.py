@@ -12,7 +12,7 @@ import numpy as np
 
 from dgsea_bench.core.compiled import compiled
 from dgsea_bench.kernels.exponential import LOG2_E, power_of_two
-from dgsea_bench.kernels.grid_sum import PER_TAU, REACH, grid_for, read_off, sigmoids_from_above, slopes, spread
+from dgsea_bench.kernels.grid_sum import PER_TAU, REACH, grid_for, read_off, spread, sum_sigmoids, sum_slopes
 
 SPARE_NODES = 2048
 """A grid of no more nodes than genes and these costs less than sorting."""
@@ -23,35 +23,58 @@ PAIR_COST, NODE_COST, GENE_COST = 1.0, 0.09, 15.0
 
 def soft_ranks(scores: np.ndarray, tau: float, ranks: np.ndarray) -> None:
     """Fill ranks (n, G) of profiles from scores (n, G)."""
-    for values, result in zip(scores, ranks):
-        if is_dense(values, tau):
-            result.fill(0.5)
-            add_sums_on_grid(values, tau, result)
-        else:
-            order = np.argsort(-values)
-            in_order, sums = values[order], np.empty_like(values)
-            fill_sums_of_clusters(in_order, tau, sums)
-            result[order] = sums + 0.5
+    ranks.fill(0.5)
+    sparse = np.zeros(len(scores), dtype=np.bool_)
+    add_sums_of_dense(scores, tau, ranks, sparse)
+    for values, result in zip(scores[sparse], _rows(ranks, sparse)):
+        order = np.argsort(-values)
+        sums = np.empty_like(values)
+        fill_sums_of_clusters(values[order], tau, sums)
+        result[order] += sums
 
 
 def soft_ranks_gradient(scores: np.ndarray, tau: float, gradient: np.ndarray, result: np.ndarray) -> None:
     """Fill result (n, G), ∂L/∂scores, from gradient (n, G), ∂L/∂ranks."""
-    for values, u, sums in zip(scores, gradient, result):
-        sums.fill(0.0)
-        if is_dense(values, tau):
-            add_slopes_on_grid(values, tau, u, sums)
-        else:
-            order = np.argsort(-values)
-            in_order = np.zeros_like(values)
-            add_slopes_of_clusters(values[order], tau, u[order], in_order)
-            sums[order] = in_order
-        sums /= tau
+    result.fill(0.0)
+    sparse = np.zeros(len(scores), dtype=np.bool_)
+    add_slopes_of_dense(scores, tau, gradient, result, sparse)
+    for values, u, into in zip(scores[sparse], gradient[sparse], _rows(result, sparse)):
+        order = np.argsort(-values)
+        sums = np.zeros_like(values)
+        add_slopes_of_clusters(values[order], tau, u[order], sums)
+        into[order] = sums
+    result /= tau
 
 
-def is_dense(scores: np.ndarray, tau: float) -> bool:
-    """Whether a grid over all scores (G,) costs less than sorting them."""
-    with np.errstate(over="ignore"):
-        return bool((scores.max() - scores.min()) / tau * PER_TAU <= len(scores) + SPARE_NODES)
+def _rows(array: np.ndarray, which: np.ndarray) -> list[np.ndarray]:
+    return [array[number] for number in np.flatnonzero(which)]
+
+
+@compiled
+def add_sums_of_dense(scores: np.ndarray, tau: float, sums: np.ndarray, sparse: np.ndarray) -> None:
+    """sums_i += Σ_j σ((s_j - s_i) / τ) in each profile (n, G) on a grid; sparse (n,) marks those where it is vast."""
+    for b in range(len(scores)):
+        sparse[b] = _is_sparse(scores[b], tau)
+        if not sparse[b]:
+            add_sums_on_grid(scores[b], tau, sums[b])
+
+
+@compiled
+def add_slopes_of_dense(scores: np.ndarray, tau: float, u: np.ndarray, sums: np.ndarray, sparse: np.ndarray) -> None:
+    """sums_k += Σ_i (u_i - u_k) σ'((s_k - s_i) / τ) likewise."""
+    for b in range(len(scores)):
+        sparse[b] = _is_sparse(scores[b], tau)
+        if not sparse[b]:
+            add_slopes_on_grid(scores[b], tau, u[b], sums[b])
+
+
+@compiled(inline=True)
+def _is_sparse(scores: np.ndarray, tau: float) -> bool:
+    """Whether a grid over all scores (G,) would cost more than sorting them."""
+    low, high = scores[0], scores[0]
+    for value in scores:
+        low, high = min(low, value), max(high, value)
+    return not (high - low) / tau * PER_TAU <= len(scores) + SPARE_NODES
 
 
 @compiled
@@ -110,33 +133,30 @@ def _pairs_are_cheaper(values: np.ndarray, tau: float) -> bool:
 @compiled
 def add_sums_on_grid(points: np.ndarray, tau: float, sums: np.ndarray) -> None:
     """sums_i += Σ_j σ((x_j - x_i) / τ)."""
-    low, nodes = grid_for(points, tau)
-    grid, summed = np.zeros(nodes), np.empty(nodes)
-    spread(points, low, PER_TAU / tau, np.ones(len(points)), grid)
-    sigmoids_from_above(grid, summed)
-    read_off(points, low, PER_TAU / tau, summed, sums)
+    low, scale, nodes = grid_for(points, tau)
+    grid, summed = np.zeros((1, nodes)), np.empty((1, nodes))
+    spread(points, low, scale, np.ones((1, len(points))), grid)
+    sum_sigmoids(grid[0], summed[0])
+    read_off(points, low, scale, summed, sums.reshape(1, len(sums)))
 
 
 @compiled
 def add_slopes_on_grid(points: np.ndarray, tau: float, u: np.ndarray, sums: np.ndarray) -> None:
     """sums_k += Σ_i (u_i - u_k) σ'((x_k - x_i) / τ), as the difference of two sums; u less its mean cancels little."""
-    low, nodes = grid_for(points, tau)
+    low, scale, nodes = grid_for(points, tau)
     mean = 0.0
     for value in u:
         mean += value / len(u)
-    centred = np.empty(len(u))
+    weights, found = np.ones((2, len(points))), np.zeros((2, len(points)))
     for i in range(len(u)):
-        centred[i] = u[i] - mean
-    weighted, density, summed = np.zeros(nodes), np.zeros(nodes), np.empty(nodes)
-    spread(points, low, PER_TAU / tau, centred, weighted)
-    spread(points, low, PER_TAU / tau, np.ones(len(points)), density)
-    slopes(weighted, summed)
-    read_off(points, low, PER_TAU / tau, summed, sums)
-    slopes(density, summed)
-    neighbours = np.zeros(len(points))
-    read_off(points, low, PER_TAU / tau, summed, neighbours)
+        weights[0, i] = u[i] - mean
+    grids, summed = np.zeros((2, nodes)), np.empty((2, nodes))
+    spread(points, low, scale, weights, grids)
+    for which in range(2):
+        sum_slopes(grids[which], summed[which])
+    read_off(points, low, scale, summed, found)
     for i in range(len(points)):
-        sums[i] -= centred[i] * neighbours[i]
+        sums[i] += found[0, i] - weights[0, i] * found[1, i]
 
 
 @compiled(fast=True)

@@ -12,6 +12,7 @@ of STEP, so that the part that is 1 is a cumulative sum over every STEP-th node.
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ def width_for(tau_abs: float) -> float:
     return min(WIDEST, NARROWEST + max(0.0, math.log(0.5) - math.log(tau_abs)))
 
 
+@lru_cache(maxsize=64)
 def nodes_of(genes: int, tau_prefix: float, width: float) -> Nodes:
     """The nodes for so many positions at that temperature, with windows of that half-width in τ."""
     spacing = 1.0 if tau_prefix < COARSE_FROM else float(math.floor(tau_prefix / 8))
@@ -85,17 +87,18 @@ def copy(values: np.ndarray, into: np.ndarray) -> None:
         into[i] = values[i]
 
 
-@compiled
+@compiled(fast=True)
 def place_genes(ranks: np.ndarray, nodes: Nodes, nearest: np.ndarray, factors: np.ndarray) -> None:
     """Fill nearest (G,) int64, the node n nearest to each gene, and factors (G,), exp((y - n) / τ).
 
     The running sum at position t holds σ((t + ½ - r) / τ_prefix), so that a gene of rank r lies at position r - ½.
     """
+    per_position, steepness = 1.0 / nodes.spacing, LOG2_E / nodes.tau
     for gene in range(len(ranks)):
-        y = (ranks[gene] - 1.5) / nodes.spacing
+        y = (ranks[gene] - 1.5) * per_position
         n = np.floor(y + 0.5)
         nearest[gene] = nodes.first + int(n)
-        factors[gene] = power_of_two((y - n) / nodes.tau * LOG2_E)
+        factors[gene] = power_of_two((y - n) * steepness)
 
 
 @compiled(inline=True)
