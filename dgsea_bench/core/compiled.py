@@ -1,6 +1,7 @@
 """How loops are compiled: once, kept on disk, without the interpreter's lock."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,5 +39,6 @@ def forget_outdated(folder: Path) -> None:
     """
     newest = max(path.stat().st_mtime for path in folder.glob("*.py"))
     for index in (folder / "__pycache__").glob("*.nbi"):
-        if index.stat().st_mtime < newest:
-            index.unlink(missing_ok=True)
+        with suppress(OSError):  # removed by another process, or a folder that cannot be written: numba keeps out too
+            if index.stat().st_mtime < newest:
+                index.unlink()

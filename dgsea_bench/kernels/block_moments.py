@@ -23,8 +23,8 @@ from dgsea_bench.kernels.signed_softmax import STEEPEST
 ORDERS = 5
 """Moments 0 .. 4."""
 PRECISION = 1e-13
-FULL = 1e300
-"""More than any radius of a full block; that of one which is not full is infinite."""
+NO_LIMIT = 1e300
+"""More than any radius of a block that is full; that of one which is not is infinite."""
 
 
 class Blocks(NamedTuple):
@@ -48,7 +48,7 @@ def room_for_blocks(positions: int, width: int) -> Blocks:
 
 @compiled(fast=True)
 def fill_blocks(base: np.ndarray, blocks: Blocks) -> None:
-    """Fill the blocks from base (positions,), A at each position."""
+    """Fill the blocks from base (positions,), A at each position; S_1 is 0 but for rounding, and taken as 0."""
     for i in range(len(blocks.mean)):
         part = base[i * blocks.width : (i + 1) * blocks.width]
         mean = 0.0
@@ -78,8 +78,8 @@ def radius_to_trust(share: float, tau: float) -> float:
         return -1.0
     slope = share / tau
     if slope == 0.0:
-        return FULL
-    return float(min(FULL, (120 * PRECISION) ** 0.2 / slope, (24 * PRECISION / share) ** 0.2 / slope**0.8))
+        return NO_LIMIT
+    return float(min(NO_LIMIT, (120 * PRECISION) ** 0.2 / slope, (24 * PRECISION / share) ** 0.2 / slope**0.8))
 
 
 @compiled(fast=True)

@@ -16,7 +16,6 @@ from dgsea_bench.kernels.block_moments import (
     sums_over_blocks,
 )
 from dgsea_bench.kernels.coarse_positions import interpolate
-from dgsea_bench.kernels.exponential import LOG2_E
 from dgsea_bench.kernels.gene_steps import Sets, Steps, take_members, take_steps
 from dgsea_bench.kernels.signed_softmax import (
     signed_softmax,
@@ -187,7 +186,7 @@ def score_by_blocks(
         score, log_total = signed_softmax(room.values[:filled], tau)
         return score, log_total
     total, weighted = sums_over_blocks(room.centres, room.whole, blocks, share, tau)
-    singly, singly_weighted = sums_of_exponentials(room.values[:filled], LOG2_E / tau, 0.0)
+    singly, singly_weighted = sums_of_exponentials(room.values[:filled], tau, 0.0)
     total, weighted = total + singly, weighted + singly_weighted
     return weighted / total, float(np.log2(total))
 

@@ -1,10 +1,10 @@
 """The softmax-weighted extremum of a running sum, over its positions one by one, and its gradient.
 
-    dES = Σ_t ω_t C(t),   ω_t = exp(abs(C(t)) / τ - log Z),   Z = Σ_t exp(abs(C(t)) / τ)
+    dES = Σ_t ω_t C(t),   ω_t = exp((abs(C(t)) - peak) / τ) / Z,   Z = Σ_t exp((abs(C(t)) - peak) / τ)
     ∂dES/∂C(t) = ω_t (1 + sign(C(t)) (C(t) - dES) / τ)
 
-Since abs(C) <= 1, no shift is needed for 1 / τ <= STEEPEST; beyond it exponents are taken relative to the largest.
-Nothing but dES and log2 Z is kept for the gradient, as in streaming attention (Dao et al. 2022, arXiv 2205.14135).
+Since abs(C) <= 1, no peak need be taken off for 1 / τ <= STEEPEST: it is 0; beyond, it is the largest abs(C). Nothing
+but dES and log2 Z is kept for the gradient, as in streaming attention (Dao et al. 2022, arXiv 2205.14135).
 """
 
 import numpy as np
@@ -19,20 +19,25 @@ STEEPEST = 600.0
 @compiled
 def signed_softmax(curve: np.ndarray, tau: float) -> tuple[float, float]:
     """The dES and log2 Z of curve (positions,)."""
-    shift = 0.0
+    total, weighted = sums_of_exponentials(curve, tau, _peak_of(curve, tau))
+    return weighted / total, np.log2(total)
+
+
+@compiled
+def _peak_of(curve: np.ndarray, tau: float) -> float:
+    peak = 0.0
     if tau * STEEPEST < 1.0:
         for value in curve:
-            shift = max(shift, abs(value) * (LOG2_E / tau))
-    total, weighted = sums_of_exponentials(curve, LOG2_E / tau, shift)
-    return weighted / total, np.log2(total) + shift
+            peak = max(peak, abs(value))
+    return peak
 
 
 @compiled(fast=True)
-def sums_of_exponentials(curve: np.ndarray, steepness: float, shift: float) -> tuple[float, float]:
-    """Σ e and Σ C e with e = 2^(abs(C) · steepness - shift)."""
-    total, weighted = 0.0, 0.0
+def sums_of_exponentials(curve: np.ndarray, tau: float, peak: float) -> tuple[float, float]:
+    """Σ e and Σ C e with e = exp((abs(C) - peak) / τ)."""
+    steepness, total, weighted = LOG2_E / tau, 0.0, 0.0
     for t in range(len(curve)):
-        e = power_of_two(abs(curve[t]) * steepness - shift)
+        e = power_of_two((abs(curve[t]) - peak) * steepness)
         total += e
         weighted += e * curve[t]
     return total, weighted
@@ -42,8 +47,12 @@ def sums_of_exponentials(curve: np.ndarray, steepness: float, shift: float) -> t
 def signed_softmax_gradient(
     curve: np.ndarray, tau: float, score: float, log_total: float, gradient: float, result: np.ndarray
 ) -> None:
-    """Fill result (positions,), ∂L/∂C, from gradient, ∂L/∂dES, and the dES and log2 Z of `signed_softmax`."""
+    """Fill result (positions,), ∂L/∂C, from gradient, ∂L/∂dES, and the dES and log2 Z of `signed_softmax`.
+
+    For τ < 1 / STEEPEST the curve must be the whole, for others it may be a part of it.
+    """
+    steepness, peak = LOG2_E / tau, _peak_of(curve, tau)
     for t in range(len(curve)):
-        share = power_of_two(abs(curve[t]) * (LOG2_E / tau) - log_total)
+        share = power_of_two((abs(curve[t]) - peak) * steepness - log_total)
         away = (curve[t] - score) / tau
         result[t] = gradient * share * (1.0 + (away if curve[t] >= 0 else -away))
