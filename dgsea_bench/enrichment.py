@@ -92,14 +92,14 @@ def prepare(scores: Tensor, backend: Backend, gene_sets: GeneSets | None = None)
         )
     if gene_sets is not None and scores.shape[1] != len(gene_sets.genes):
         raise InputError(f"scores have {scores.shape[1]} genes, the gene sets are over {len(gene_sets.genes)}")
-    finite = scores.isfinite()
-    if not finite.all():
-        profile, gene = (~finite).nonzero()[0].tolist()
-        name = f" ({gene_sets.genes[gene]})" if gene_sets is not None else ""
-        raise InputError(f"score of gene {gene}{name} in profile {profile} is {scores[profile, gene].item()}")
     if scores.requires_grad and torch.is_grad_enabled() and not backend.differentiable:
         raise InputError(f"backend {backend.name!r} has no gradient; pass scores.detach(), or take a soft backend")
     reason = backend.unavailable(scores.device)
     if reason:
         raise InputError(f"backend {backend.name!r} cannot run here: {reason}")
+    finite = scores.isfinite()
+    if not finite.all():
+        profile, gene = (~finite).nonzero()[0].tolist()
+        name = f" ({gene_sets.genes[gene]})" if gene_sets is not None else ""
+        raise InputError(f"score of gene {gene}{name} in profile {profile} is {scores[profile, gene].item()}")
     return backend

@@ -246,10 +246,9 @@ def _register_gradients() -> None:
 def _register_shapes() -> None:
     """What torch.compile needs to know: shapes of results from those of arguments."""
 
-    def rank_shapes(values: Tensor, tau_rank: float, tau_prefix: float, width: float) -> tuple[Tensor, Tensor]:  # noqa: ARG001
-        return torch.empty_like(values), values.new_empty(
-            len(values), nodes_of(values.shape[1], tau_prefix, width).total
-        )
+    def rank_shapes(values: Tensor, tau_rank: float, *windows: float) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+        nodes = nodes_of(int(values.shape[1]), *map(float, windows))  # numbers, where the compiler has symbols for them
+        return values.new_empty(values.shape), values.new_empty(values.shape[0], nodes.total)
 
     def running_sum_shape(*inputs: Any) -> Tensor:
         weights, offsets, permutations = inputs[0], inputs[3], inputs[5]
@@ -258,7 +257,7 @@ def _register_shapes() -> None:
 
     def like(*places: int) -> Callable[..., Any]:
         def shapes(*inputs: Any) -> Any:
-            results = tuple(torch.empty_like(inputs[place]) for place in places)
+            results = tuple(inputs[place].new_empty(inputs[place].shape) for place in places)
             return results if len(results) > 1 else results[0]
 
         return shapes

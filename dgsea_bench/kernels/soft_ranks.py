@@ -43,7 +43,8 @@ def soft_ranks_gradient(scores: np.ndarray, tau: float, gradient: np.ndarray, re
         sums = np.zeros_like(values)
         add_slopes_of_clusters(values[order], tau, u[order], sums)
         into[order] = sums
-    result /= tau
+    with np.errstate(over="ignore"):  # the slope of ties at the smallest temperatures is beyond any number
+        result /= tau
 
 
 def _rows(array: np.ndarray, which: np.ndarray) -> list[np.ndarray]:
