@@ -46,7 +46,7 @@ def room_for_blocks(positions: int, width: int) -> Blocks:
     return Blocks(width, np.zeros(count), np.zeros(count), np.zeros((ORDERS, count)))
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def fill_blocks(base: np.ndarray, blocks: Blocks) -> None:
     """Fill the blocks from base (positions,), A at each position; S_1 is 0 but for rounding, and taken as 0."""
     for i in range(len(blocks.mean)):
@@ -82,7 +82,7 @@ def radius_to_trust(share: float, tau: float) -> float:
     return float(min(NO_LIMIT, (120 * PRECISION) ** 0.2 / slope, (24 * PRECISION / share) ** 0.2 / slope**0.8))
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def sums_over_blocks(
     centres: np.ndarray, whole: np.ndarray, blocks: Blocks, share: float, tau: float
 ) -> tuple[float, float]:
@@ -102,7 +102,7 @@ def sums_over_blocks(
     return total, weighted
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def gradient_of_blocks(
     centres: np.ndarray,
     whole: np.ndarray,
@@ -147,7 +147,7 @@ def gradient_of_blocks(
         polynomials[4, i] -= share * c4
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def add_polynomials(base: np.ndarray, blocks: Blocks, polynomials: np.ndarray, gradient: np.ndarray) -> None:
     """Add to gradient (positions,), ∂L/∂A, the polynomials (ORDERS, blocks) in δ at each position of base."""
     for i in range(len(blocks.mean)):

@@ -16,11 +16,13 @@ _POLYNOMIALS = shares_of_nodes(POINTS)
 
 def shares_of_positions(genes: int, nodes: Nodes) -> np.ndarray:
     """(distinct, POINTS) how much of each node around it a position takes, for the positions between two nodes."""
+    if nodes.spacing == 1.0:
+        return np.empty((1, POINTS))  # of no use: every position is a node
     between = np.arange(min(genes, nodes.spacing))
     return np.asarray(np.vander(between / nodes.spacing - 0.5, POINTS, increasing=True) @ _POLYNOMIALS)
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def interpolate(at_nodes: np.ndarray, nodes: Nodes, shares: np.ndarray, curve: np.ndarray) -> None:
     """Fill curve (G,) by position from at_nodes (total,)."""
     node, between = nodes.first, 0
@@ -35,7 +37,7 @@ def interpolate(at_nodes: np.ndarray, nodes: Nodes, shares: np.ndarray, curve: n
             node, between = node + 1, 0
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def gather(gradient: np.ndarray, nodes: Nodes, shares: np.ndarray, at_nodes: np.ndarray) -> None:
     """Fill at_nodes (total,), ∂L/∂node, from gradient (G,), ∂L/∂position: the adjoint of `interpolate`."""
     at_nodes[:] = 0.0

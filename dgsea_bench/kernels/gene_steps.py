@@ -36,7 +36,7 @@ def room_for_steps(genes: int) -> Steps:
     return Steps(np.empty(genes, dtype=np.int64), np.empty(genes), np.zeros(genes, dtype=np.bool_))
 
 
-@compiled
+@compiled(inline=True)
 def take_members(sets: Sets, permutation: int, number: int, genes: np.ndarray) -> int:
     """Fill genes with the members of a set under a permutation; how many there are."""
     start, stop = sets.offsets[number], sets.offsets[number + 1]
@@ -45,7 +45,7 @@ def take_members(sets: Sets, permutation: int, number: int, genes: np.ndarray) -
     return int(stop - start)
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def take_steps(weights: np.ndarray, members: int, steps: Steps) -> tuple[int, float, float]:
     """Fill the steps of a set from weights (G,): how many genes take one, its share of the base curve, and N_R.
 

@@ -25,9 +25,6 @@ REACH = 37.5
 
 SHARES = shares_of_nodes(NODES)
 
-AT_ONCE = 64
-"""Points whose shares are computed together."""
-
 
 @compiled(inline=True)
 def grid_for(points: np.ndarray, tau: float) -> tuple[float, float, int]:
@@ -39,58 +36,47 @@ def grid_for(points: np.ndarray, tau: float) -> tuple[float, float, int]:
     return low, scale, int((high - low) * scale) + NODES + 1  # one to spare, for another rounding of the product
 
 
-@compiled(fast=True)
-def spread(points: np.ndarray, low: float, scale: float, weights: np.ndarray, grids: np.ndarray) -> None:
-    """Add to grids (k, nodes) the weights (k, n) of points (n,), node 0 lying 3 spacings 1 / scale below `low`."""
-    first, shares = np.empty(AT_ONCE, dtype=np.int64), np.empty((NODES, AT_ONCE))
-    for start in range(0, len(points), AT_ONCE):
-        some = points[start : start + AT_ONCE]
-        _fill_shares(some, low, scale, first, shares)
-        for which in range(len(grids)):
-            given = weights[which, start : start + AT_ONCE]
-            for i in range(len(some)):
-                nearest = grids[which, first[i] : first[i] + NODES]
-                for j in range(NODES):
-                    nearest[j] += shares[j, i] * given[i]
-
-
-@compiled(fast=True)
-def read_off(points: np.ndarray, low: float, scale: float, grids: np.ndarray, result: np.ndarray) -> None:
-    """Add to result (k, n) the values on grids (k, nodes), interpolated at the points: the adjoint of `spread`."""
-    first, shares = np.empty(AT_ONCE, dtype=np.int64), np.empty((NODES, AT_ONCE))
-    for start in range(0, len(points), AT_ONCE):
-        some = points[start : start + AT_ONCE]
-        _fill_shares(some, low, scale, first, shares)
-        for which in range(len(grids)):
-            into = result[which, start : start + AT_ONCE]
-            for i in range(len(some)):
-                nearest = grids[which, first[i] : first[i] + NODES]
-                total = 0.0
-                for j in range(NODES):
-                    total += shares[j, i] * nearest[j]
-                into[i] += total
-
-
 @compiled(fast=True, inline=True)
-def _fill_shares(points: np.ndarray, low: float, scale: float, first: np.ndarray, shares: np.ndarray) -> None:
-    """Fill first (AT_ONCE,), the first node that each point has a share in, and shares (NODES, AT_ONCE).
+def fill_shares(points: np.ndarray, low: float, scale: float, first: np.ndarray, shares: np.ndarray) -> None:
+    """Fill first (n,) int64, the first node that each point (n,) has a share in, and shares (NODES, n).
 
-    The polynomial of a node is that of its mirror image in -v, so that even and odd powers serve both.
+    Node 0 lies 3 spacings 1 / scale below `low`. The polynomial of a node is that of its mirror image in -v, so that even
+    and odd powers serve both.
     """
     for i in range(len(points)):
         first[i] = int((points[i] - low) * scale)
     for j in range(NODES // 2):
-        shares_of_node, of_mirrored = shares[j], shares[NODES - 1 - j]
+        of_node, of_mirrored = shares[j], shares[NODES - 1 - j]
         for i in range(len(points)):
             v = (points[i] - low) * scale - first[i] - 0.5
             square = v * v
             even = ((SHARES[6, j] * square + SHARES[4, j]) * square + SHARES[2, j]) * square + SHARES[0, j]
             odd = ((SHARES[7, j] * square + SHARES[5, j]) * square + SHARES[3, j]) * square + SHARES[1, j]
-            shares_of_node[i] = even + odd * v
+            of_node[i] = even + odd * v
             of_mirrored[i] = even - odd * v
 
 
-@compiled
+@compiled(fast=True, inline=True)
+def spread(first: np.ndarray, shares: np.ndarray, weights: np.ndarray, grid: np.ndarray) -> None:
+    """Add to grid (nodes,) the weights (n,) of points, by the shares of their nodes."""
+    for i in range(len(first)):
+        nearest = grid[first[i] : first[i] + NODES]
+        for j in range(NODES):
+            nearest[j] += shares[j, i] * weights[i]
+
+
+@compiled(fast=True, inline=True)
+def read_off(first: np.ndarray, shares: np.ndarray, grid: np.ndarray, result: np.ndarray) -> None:
+    """Add to result (n,) the values on the grid (nodes,), interpolated at the points: the adjoint of `spread`."""
+    for i in range(len(first)):
+        nearest = grid[first[i] : first[i] + NODES]
+        total = 0.0
+        for j in range(NODES):
+            total += shares[j, i] * nearest[j]
+        result[i] += total
+
+
+@compiled(inline=True)
 def sum_sigmoids(grid: np.ndarray, result: np.ndarray) -> None:
     """Fill result_n = Σ_m grid_m σ((m - n) / PER_TAU): what lies far above counts 1, far below 0."""
     reach = min(len(grid) - 1, int(REACH * PER_TAU))
@@ -103,7 +89,7 @@ def sum_sigmoids(grid: np.ndarray, result: np.ndarray) -> None:
         result[n] = above + _sum_around(grid, kernel, n, reach)
 
 
-@compiled
+@compiled(inline=True)
 def sum_slopes(grid: np.ndarray, result: np.ndarray) -> None:
     """Fill result_n = Σ_m grid_m σ'((m - n) / PER_TAU)."""
     reach = min(len(grid) - 1, int(REACH * PER_TAU))

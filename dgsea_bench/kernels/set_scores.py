@@ -18,7 +18,7 @@ from dgsea_bench.kernels.block_moments import (
 from dgsea_bench.kernels.coarse_positions import interpolate
 from dgsea_bench.kernels.gene_steps import Sets, Steps, take_members, take_steps
 from dgsea_bench.kernels.signed_softmax import (
-    signed_softmax,
+    peak_of,
     sums_of_exponentials,
 )
 from dgsea_bench.kernels.windows import (
@@ -176,22 +176,6 @@ def _clear_ends(nodes: Nodes, room: Room) -> None:
 
 
 @compiled(inline=True)
-def score_by_blocks(
-    base: np.ndarray, share: float, tau: float, plan: Plan, blocks: Blocks, room: Room
-) -> tuple[float, float]:
-    """The dES and log2 Z of the curve that was traced, by blocks where they are smooth."""
-    limit = radius_to_trust(share, tau) if plan.block_moments else -1.0
-    single, filled = part_blocks(base, share, limit, blocks, plan.nodes, room)
-    if single == len(blocks.mean):
-        score, log_total = signed_softmax(room.values[:filled], tau)
-        return score, log_total
-    total, weighted = sums_over_blocks(room.centres, room.whole, blocks, share, tau)
-    singly, singly_weighted = sums_of_exponentials(room.values[:filled], tau, 0.0)
-    total, weighted = total + singly, weighted + singly_weighted
-    return weighted / total, float(np.log2(total))
-
-
-@compiled
 def take_positions(base: np.ndarray, share: float, plan: Plan, genes: int, room: Room) -> None:
     """Fill values (G,) with the curve that was traced; windows, jumps and marks are cleared."""
     nodes = plan.nodes
@@ -230,13 +214,19 @@ def score_sets(
         members = take_members(sets, k, p, steps.genes)
         taking, share, _ = take_steps(ranked.weights[b], members, steps)
         trace(steps, taking, plan, room)
-        tau = found.taus[b, p, k]
+        tau, total, weighted = found.taus[b, p, k], 0.0, 0.0
         if nodes.spacing > 1.0:
             take_positions(ranked.base[b], share, plan, genes, room)
-            score, log_total = signed_softmax(room.values[:genes], tau)
+            filled = genes
         else:
-            score, log_total = score_by_blocks(ranked.base[b], share, tau, plan, blocks, room)
-        found.scores[b, p, k], found.log_totals[b, p, k] = score, log_total
+            limit = radius_to_trust(share, tau) if plan.block_moments else -1.0
+            single, filled = part_blocks(ranked.base[b], share, limit, blocks, nodes, room)
+            if single < len(blocks.mean):
+                total, weighted = sums_over_blocks(room.centres, room.whole, blocks, share, tau)
+        values = room.values[:filled]
+        singly, singly_weighted = sums_of_exponentials(values, tau, peak_of(values, tau))
+        found.scores[b, p, k] = (weighted + singly_weighted) / (total + singly)
+        found.log_totals[b, p, k] = np.log2(total + singly)
 
 
 @compiled

@@ -45,7 +45,7 @@ def signed_maxima(
                 result[b, p, k] = _signed_maximum(by_place, hits[:size])
 
 
-@compiled
+@compiled(inline=True)
 def _take_in_order(marks: np.ndarray, hits: np.ndarray) -> None:
     """Write the numbers of the bits that are set, in order, to `hits`, and clear them: a sort in O(hits + G / 64)."""
     found = 0
@@ -59,7 +59,7 @@ def _take_in_order(marks: np.ndarray, hits: np.ndarray) -> None:
         marks[number] = 0
 
 
-@compiled
+@compiled(inline=True)
 def _signed_maximum(by_place: np.ndarray, hits: np.ndarray) -> float:
     """The largest deviation of the running sum from zero: it falls between hits, so its ends lie before and at them."""
     total = 0.0

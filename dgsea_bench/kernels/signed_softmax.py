@@ -16,15 +16,9 @@ STEEPEST = 600.0
 """exp(STEEPEST) is 2^866."""
 
 
-@compiled
-def signed_softmax(curve: np.ndarray, tau: float) -> tuple[float, float]:
-    """The dES and log2 Z of curve (positions,)."""
-    total, weighted = sums_of_exponentials(curve, tau, _peak_of(curve, tau))
-    return weighted / total, np.log2(total)
-
-
-@compiled
-def _peak_of(curve: np.ndarray, tau: float) -> float:
+@compiled(inline=True)
+def peak_of(curve: np.ndarray, tau: float) -> float:
+    """What is taken off abs(C) of curve (positions,) before the exponential: the largest, or 0 where that will do."""
     peak = 0.0
     if tau * STEEPEST < 1.0:
         for value in curve:
@@ -32,7 +26,7 @@ def _peak_of(curve: np.ndarray, tau: float) -> float:
     return peak
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def sums_of_exponentials(curve: np.ndarray, tau: float, peak: float) -> tuple[float, float]:
     """Σ e and Σ C e with e = exp((abs(C) - peak) / τ)."""
     steepness, total, weighted = LOG2_E / tau, 0.0, 0.0
@@ -47,11 +41,11 @@ def sums_of_exponentials(curve: np.ndarray, tau: float, peak: float) -> tuple[fl
 def signed_softmax_gradient(
     curve: np.ndarray, tau: float, score: float, log_total: float, gradient: float, result: np.ndarray
 ) -> None:
-    """Fill result (positions,), ∂L/∂C, from gradient, ∂L/∂dES, and the dES and log2 Z of `signed_softmax`.
+    """Fill result (positions,), ∂L/∂C, from gradient, ∂L/∂dES, and dES and log2 Z of the curve.
 
     For τ < 1 / STEEPEST the curve must be the whole, for others it may be a part of it.
     """
-    steepness, peak = LOG2_E / tau, _peak_of(curve, tau)
+    steepness, peak = LOG2_E / tau, peak_of(curve, tau)
     for t in range(len(curve)):
         share = power_of_two((abs(curve[t]) - peak) * steepness - log_total)
         away = (curve[t] - score) / tau

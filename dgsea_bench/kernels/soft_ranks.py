@@ -12,7 +12,17 @@ import numpy as np
 
 from dgsea_bench.core.compiled import compiled
 from dgsea_bench.kernels.exponential import LOG2_E, power_of_two
-from dgsea_bench.kernels.grid_sum import PER_TAU, REACH, grid_for, read_off, spread, sum_sigmoids, sum_slopes
+from dgsea_bench.kernels.grid_sum import (
+    NODES,
+    PER_TAU,
+    REACH,
+    fill_shares,
+    grid_for,
+    read_off,
+    spread,
+    sum_sigmoids,
+    sum_slopes,
+)
 
 SPARE_NODES = 2048
 """A grid of no more nodes than genes and these costs less than sorting."""
@@ -131,20 +141,24 @@ def _pairs_are_cheaper(values: np.ndarray, tau: float) -> bool:
     return True
 
 
-@compiled
+@compiled(inline=True)
 def add_sums_on_grid(points: np.ndarray, tau: float, sums: np.ndarray) -> None:
     """sums_i += Σ_j σ((x_j - x_i) / τ)."""
     low, scale, nodes = grid_for(points, tau)
-    grid, summed = np.zeros((1, nodes)), np.empty((1, nodes))
-    spread(points, low, scale, np.ones((1, len(points))), grid)
-    sum_sigmoids(grid[0], summed[0])
-    read_off(points, low, scale, summed, sums.reshape(1, len(sums)))
+    first, shares = np.empty(len(points), dtype=np.int64), np.empty((NODES, len(points)))
+    fill_shares(points, low, scale, first, shares)
+    grid, summed = np.zeros(nodes), np.empty(nodes)
+    spread(first, shares, np.ones(len(points)), grid)
+    sum_sigmoids(grid, summed)
+    read_off(first, shares, summed, sums)
 
 
-@compiled
+@compiled(inline=True)
 def add_slopes_on_grid(points: np.ndarray, tau: float, u: np.ndarray, sums: np.ndarray) -> None:
     """sums_k += Σ_i (u_i - u_k) σ'((x_k - x_i) / τ), as the difference of two sums; u less its mean cancels little."""
     low, scale, nodes = grid_for(points, tau)
+    first, shares = np.empty(len(points), dtype=np.int64), np.empty((NODES, len(points)))
+    fill_shares(points, low, scale, first, shares)
     mean = 0.0
     for value in u:
         mean += value / len(u)
@@ -152,15 +166,15 @@ def add_slopes_on_grid(points: np.ndarray, tau: float, u: np.ndarray, sums: np.n
     for i in range(len(u)):
         weights[0, i] = u[i] - mean
     grids, summed = np.zeros((2, nodes)), np.empty((2, nodes))
-    spread(points, low, scale, weights, grids)
     for which in range(2):
+        spread(first, shares, weights[which], grids[which])
         sum_slopes(grids[which], summed[which])
-    read_off(points, low, scale, summed, found)
+        read_off(first, shares, summed[which], found[which])
     for i in range(len(points)):
         sums[i] += found[0, i] - weights[0, i] * found[1, i]
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def _add_sums_of_pairs(values: np.ndarray, tau: float, sums: np.ndarray) -> None:
     """The same sums for descending values, each pair once."""
     last = 0
@@ -178,7 +192,7 @@ def _add_sums_of_pairs(values: np.ndarray, tau: float, sums: np.ndarray) -> None
         sums[i] += total
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def _add_slopes_of_pairs(values: np.ndarray, tau: float, u: np.ndarray, sums: np.ndarray) -> None:
     """The same sums for descending values, each pair once."""
     last = 0

@@ -87,7 +87,7 @@ def copy(values: np.ndarray, into: np.ndarray) -> None:
         into[i] = values[i]
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def place_genes(ranks: np.ndarray, nodes: Nodes, nearest: np.ndarray, factors: np.ndarray) -> None:
     """Fill nearest (G,) int64, the node n nearest to each gene, and factors (G,), exp((y - n) / τ).
 
@@ -139,7 +139,7 @@ def sums_over_window(
     return level + later[(start + nodes.length) // STEP], slope
 
 
-@compiled(fast=True)
+@compiled(fast=True, inline=True)
 def take_curve(window_sums: np.ndarray, jumps: np.ndarray, base: np.ndarray, share: float, curve: np.ndarray) -> None:
     """Fill curve (total,): windows and jumps less share · base; windows and jumps are 0 again afterwards."""
     level = 0.0
@@ -170,7 +170,7 @@ def total_of(values: np.ndarray) -> float:
     return total
 
 
-@compiled
+@compiled(inline=True)
 def sums_from_each_step(values: np.ndarray, later: np.ndarray) -> None:
     """Fill later (total / STEP + 1,) with the sums of values (total,) from each STEP-th node on."""
     total = 0.0

@@ -2,22 +2,14 @@
 
 import math
 
-import numba
 import numpy as np
 from dense_sums import SEEDS
+from from_python import from_python
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dgsea_bench.kernels.block_moments import (
-    NO_LIMIT,
-    ORDERS,
-    add_polynomials,
-    fill_blocks,
-    gradient_of_blocks,
-    radius_to_trust,
-    room_for_blocks,
-    sums_over_blocks,
-)
+from dgsea_bench.kernels import block_moments
+from dgsea_bench.kernels.block_moments import NO_LIMIT, ORDERS, room_for_blocks
 from dgsea_bench.kernels.signed_softmax import STEEPEST
 
 WIDTHS = st.sampled_from([8, 16, 64, 128])
@@ -25,9 +17,13 @@ ROUNDING = 1e-15
 PRECISION = 1e-13
 
 
-@numba.njit(error_model="numpy")
-def trusted(share, tau):
-    return radius_to_trust(share, tau)
+add_polynomials, fill_blocks, gradient_of_blocks, trusted, sums_over_blocks = from_python(
+    block_moments.add_polynomials,
+    block_moments.fill_blocks,
+    block_moments.gradient_of_blocks,
+    block_moments.radius_to_trust,
+    block_moments.sums_over_blocks,
+)
 
 
 @st.composite

@@ -2,12 +2,16 @@
 
 import numpy as np
 from dense_sums import SEEDS, soft_ranks_of_genes
+from from_python import from_python
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from dgsea_bench.kernels.coarse_positions import gather, interpolate, shares_of_positions
+from dgsea_bench.kernels import coarse_positions
+from dgsea_bench.kernels.coarse_positions import shares_of_positions
 from dgsea_bench.kernels.windows import MARGIN, WIDEST, nodes_of, sums_of_all_genes
+
+gather, interpolate = from_python(coarse_positions.gather, coarse_positions.interpolate)
 
 PER_UNIT_OF_WEIGHT = 4e-13
 TEMPERATURES = st.sampled_from([16.0, 23.999, 24.0, 1e3, 1e6, 1e300]) | st.floats(16, 200)

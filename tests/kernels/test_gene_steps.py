@@ -2,10 +2,14 @@
 
 import numpy as np
 from dense_sums import SEEDS
+from from_python import from_python
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgsea_bench.kernels.gene_steps import Sets, room_for_steps, take_members, take_steps
+from dgsea_bench.kernels import gene_steps
+from dgsea_bench.kernels.gene_steps import Sets, room_for_steps
+
+take_members, take_steps = from_python(gene_steps.take_members, gene_steps.take_steps)
 
 
 @given(st.data(), st.integers(2, 200), SEEDS)

@@ -6,10 +6,12 @@ import numba
 import numpy as np
 import pytest
 from dense_sums import ROUNDING, SEEDS, soft_ranks_of_genes
+from from_python import from_python
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
+from dgsea_bench.kernels import windows
 from dgsea_bench.kernels.windows import (
     COARSE_FROM,
     MARGIN,
@@ -19,13 +21,9 @@ from dgsea_bench.kernels.windows import (
     add_gradient_of_all_genes,
     add_window,
     nodes_of,
-    place_genes,
-    sums_from_each_step,
     sums_of_all_genes,
     sums_over_window,
-    take_curve,
     width_for,
-    window_of,
 )
 
 TEMPERATURES = (
@@ -49,9 +47,9 @@ def fill_sums_over_windows(nearest, factors, nodes, values, later, levels, slope
         levels[gene], slopes[gene] = sums_over_window(nearest[gene], factors[gene], nodes, values, later)
 
 
-@numba.njit(error_model="numpy")
-def start_of_window(nearest, nodes):
-    return window_of(nearest, nodes)
+place_genes, start_of_window, sums_from_each_step, take_curve = from_python(
+    windows.place_genes, windows.window_of, windows.sums_from_each_step, windows.take_curve
+)
 
 
 def placed(ranks, nodes):
