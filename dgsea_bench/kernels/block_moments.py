@@ -18,7 +18,6 @@ import numpy as np
 
 from dgsea_bench.core.compiled import compiled
 from dgsea_bench.kernels.exponential import LOG2_E, power_of_two
-from dgsea_bench.kernels.signed_softmax import STEEPEST
 
 ORDERS = 5
 """Moments 0 .. 4."""
@@ -70,12 +69,7 @@ def fill_blocks(base: np.ndarray, blocks: Blocks) -> None:
 
 @compiled(inline=True)
 def radius_to_trust(share: float, tau: float) -> float:
-    """The largest R for which what is cut off stays below PRECISION, for a set that takes `share` of the base curve.
-
-    None at all where exponents may need a shift.
-    """
-    if tau * STEEPEST < 1.0:
-        return -1.0
+    """The largest R for which what is cut off stays below PRECISION, for a set that takes `share` of the base curve."""
     slope = share / tau
     if slope == 0.0:
         return NO_LIMIT

@@ -40,8 +40,8 @@ def grid_for(points: np.ndarray, tau: float) -> tuple[float, float, int]:
 def fill_shares(points: np.ndarray, low: float, scale: float, first: np.ndarray, shares: np.ndarray) -> None:
     """Fill first (n,) int64, the first node that each point (n,) has a share in, and shares (NODES, n).
 
-    Node 0 lies 3 spacings 1 / scale below `low`. The polynomial of a node is that of its mirror image in -v, so that even
-    and odd powers serve both.
+    Node 0 lies 3 spacings 1 / scale below `low`. The polynomial of a node is that of its mirror image in -v, so that
+    even and odd powers serve both.
     """
     for i in range(len(points)):
         first[i] = int((points[i] - low) * scale)

@@ -27,6 +27,8 @@ from dgsea_bench.kernels.set_scores import (
     Ranked,
     Room,
     blocks_of,
+    by_blocks,
+    mark,
     part_blocks,
     take_positions,
     trace,
@@ -118,14 +120,15 @@ def add_gradients(
             k, p = task // count, task % count
             members = take_members(sets, k, p, steps.genes)
             taking, share, total = take_steps(ranked.weights[b], members, steps)
-            trace(steps, taking, plan, room)
+            trace(steps, taking, nodes, room)
             one = found.taus[b, p, k], found.scores[b, p, k], found.log_totals[b, p, k], gradient[b, p, k]
-            if nodes.spacing > 1.0:
-                take_positions(base, share, plan, genes, room)
-                signed_softmax_gradient(room.values[:genes], *one, slopes.values)
-                _to_nodes(share, plan, genes, slopes, to_base)
-            else:
+            if by_blocks(plan, taking, found.taus[b, p, k]):
+                mark(steps, taking, plan, room)
                 _to_nodes_by_blocks(base, share, plan, one, blocks, room, slopes, to_base)
+            else:
+                take_positions(base, share, plan, genes, room)
+                signed_softmax_gradient(room.values[:genes], *one, slopes.values[:genes])
+                _to_nodes(share, plan, genes, slopes, to_base)
             _add_to_genes(
                 ranked.weights[b],
                 members,
@@ -210,12 +213,10 @@ def _to_nodes_by_blocks(
     slopes.nodes is then right where windows lie, and slopes.later where they end.
     """
     tau, score, log_total, gradient = one
-    limit = radius_to_trust(share, tau) if plan.block_moments else -1.0
-    single, _ = part_blocks(base, share, limit, blocks, plan.nodes, room)
-    if single < len(blocks.mean):
-        gradient_of_blocks(
-            room.centres, room.whole, blocks, share, tau, score, log_total, gradient, slopes.polynomials, slopes.sums
-        )
+    part_blocks(base, share, radius_to_trust(share, tau), blocks, plan.nodes, room)
+    gradient_of_blocks(
+        room.centres, room.whole, blocks, share, tau, score, log_total, gradient, slopes.polynomials, slopes.sums
+    )
     _slopes_of_runs(share, plan.nodes, one, blocks, room, slopes, to_base)
     nodes, later = plan.nodes, 0.0
     clear(slopes.later[(nodes.first + nodes.span) // STEP :])

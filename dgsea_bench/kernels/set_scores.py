@@ -18,6 +18,7 @@ from dgsea_bench.kernels.block_moments import (
 from dgsea_bench.kernels.coarse_positions import interpolate
 from dgsea_bench.kernels.gene_steps import Sets, Steps, take_members, take_steps
 from dgsea_bench.kernels.signed_softmax import (
+    STEEPEST,
     peak_of,
     sums_of_exponentials,
 )
@@ -109,27 +110,39 @@ def room_for_curves(genes: int, plan: Plan) -> Room:
 
 
 @compiled(inline=True)
-def trace(steps: Steps, count: int, plan: Plan, room: Room) -> None:
-    """Add the windows of so many genes, and mark the blocks that they touch."""
-    nodes, last_block = plan.nodes, len(room.touched) - 1
-    for i in range(count):
+def by_blocks(plan: Plan, taking: int, tau: float) -> bool:
+    """Whether blocks may be taken as a whole: so many windows leave some, and exponents need no peak taken off."""
+    nodes = plan.nodes
+    smooth = nodes.spacing == 1.0 and tau * STEEPEST >= 1.0
+    return plan.block_moments and smooth and taking * nodes.length < 2 * nodes.span
+
+
+@compiled(inline=True)
+def trace(steps: Steps, taking: int, nodes: Nodes, room: Room) -> None:
+    """Add the windows of so many genes."""
+    for i in range(taking):
         gene = steps.genes[i]
         add_window(room.nearest[gene], room.factors[gene], steps.sizes[i], nodes, room.window_sums, room.jumps)
-        start = window_of(room.nearest[gene], nodes)[0] - nodes.first
+
+
+@compiled(inline=True)
+def mark(steps: Steps, taking: int, plan: Plan, room: Room) -> None:
+    """Mark the blocks that the windows of so many genes touch."""
+    nodes, last_block = plan.nodes, len(room.touched) - 1
+    for i in range(taking):
+        start = window_of(room.nearest[steps.genes[i]], nodes)[0] - nodes.first
         last = min((start + nodes.length - 1) >> plan.block_bits, last_block)
         for block in range(max(0, start) >> plan.block_bits, last + 1):
             room.touched[block] = True
 
 
 @compiled(inline=True)
-def part_blocks(
-    base: np.ndarray, share: float, limit: float, blocks: Blocks, nodes: Nodes, room: Room
-) -> tuple[int, int]:
+def part_blocks(base: np.ndarray, share: float, limit: float, blocks: Blocks, nodes: Nodes, room: Room) -> int:
     """Decide which blocks are taken as a whole, and fill values with the curve at the positions of the others.
 
-    Windows, jumps and marks are cleared. Returns how many blocks are taken singly, and how many positions they have.
+    Windows, jumps and marks are cleared. Returns how many positions those are.
     """
-    level, single, filled = 0.0, 0, 0
+    level, filled = 0.0, 0
     run, run_start = 0, nodes.first  # of blocks one after the other: in values, and among nodes
     for block in range(len(blocks.mean)):
         start = nodes.first + block * blocks.width
@@ -142,7 +155,6 @@ def part_blocks(
             _complete(room.values[run:filled], run_start, room.window_sums, base, share)
             run, run_start = filled, start + blocks.width
             continue
-        single += 1
         for node in range(start, start + blocks.width, STEP):
             if room.touched[block] and node > start:
                 level += room.jumps[node // STEP]
@@ -154,7 +166,7 @@ def part_blocks(
     filled = min(filled, run + nodes.first + nodes.span - run_start)  # the last block may not be full
     _complete(room.values[run:filled], run_start, room.window_sums, base, share)
     _clear_ends(nodes, room)
-    return single, filled
+    return filled
 
 
 @compiled(fast=True, inline=True)
@@ -177,15 +189,20 @@ def _clear_ends(nodes: Nodes, room: Room) -> None:
 
 @compiled(inline=True)
 def take_positions(base: np.ndarray, share: float, plan: Plan, genes: int, room: Room) -> None:
-    """Fill values (G,) with the curve that was traced; windows, jumps and marks are cleared."""
+    """Fill values (G,) with the curve that was traced; windows and jumps are cleared."""
     nodes = plan.nodes
-    take_curve(room.window_sums, room.jumps, base, share, room.curve)
-    for block in range(len(room.touched)):
-        room.touched[block] = False
     if nodes.spacing > 1.0:
+        take_curve(room.window_sums, room.jumps, base, share, room.curve)
         interpolate(room.curve, nodes, plan.shares, room.values[:genes])
-    else:
-        copy(room.curve[nodes.first : nodes.first + nodes.span], room.values[:genes])
+        return
+    level = 0.0
+    for filled in range(0, genes, STEP):
+        level += room.jumps[(nodes.first + filled) // STEP]
+        part = room.values[filled : filled + STEP]
+        for j in range(STEP):
+            part[j] = level
+    _complete(room.values[:genes], nodes.first, room.window_sums, base, share)
+    _clear_ends(nodes, room)
 
 
 @compiled
@@ -213,16 +230,14 @@ def score_sets(
             fill_blocks(ranked.base[b, nodes.first : nodes.first + nodes.span], blocks)
         members = take_members(sets, k, p, steps.genes)
         taking, share, _ = take_steps(ranked.weights[b], members, steps)
-        trace(steps, taking, plan, room)
-        tau, total, weighted = found.taus[b, p, k], 0.0, 0.0
-        if nodes.spacing > 1.0:
-            take_positions(ranked.base[b], share, plan, genes, room)
-            filled = genes
+        trace(steps, taking, nodes, room)
+        tau, total, weighted, filled = found.taus[b, p, k], 0.0, 0.0, genes
+        if by_blocks(plan, taking, tau):
+            mark(steps, taking, plan, room)
+            filled = part_blocks(ranked.base[b], share, radius_to_trust(share, tau), blocks, nodes, room)
+            total, weighted = sums_over_blocks(room.centres, room.whole, blocks, share, tau)
         else:
-            limit = radius_to_trust(share, tau) if plan.block_moments else -1.0
-            single, filled = part_blocks(ranked.base[b], share, limit, blocks, nodes, room)
-            if single < len(blocks.mean):
-                total, weighted = sums_over_blocks(room.centres, room.whole, blocks, share, tau)
+            take_positions(ranked.base[b], share, plan, genes, room)
         values = room.values[:filled]
         singly, singly_weighted = sums_of_exponentials(values, tau, peak_of(values, tau))
         found.scores[b, p, k] = (weighted + singly_weighted) / (total + singly)
@@ -244,6 +259,6 @@ def take_running_sums(
             place_genes(ranked.ranks[b], plan.nodes, room.nearest, room.factors)
         members = take_members(sets, k, p, steps.genes)
         taking, share, _ = take_steps(ranked.weights[b], members, steps)
-        trace(steps, taking, plan, room)
+        trace(steps, taking, plan.nodes, room)
         take_positions(ranked.base[b], share, plan, genes, room)
         copy(room.values[:genes], curves[b, p, k])
