@@ -46,14 +46,15 @@ def seconds(call):
 def medians(calls, turns):
     """Median seconds of each call, by name, over turns in which all are taken, after one that warms up.
 
-    Before each call there is a pause, in which the threads of the call before stop spinning; and, where calls are
-    short, one that is not timed, since the call before has left the caches to others.
+    Before each there is a pause, in which the threads of the call before stop spinning. Short calls are then made
+    untimed for a tenth of a second, since caches were left to others and the processor slowed down.
     """
     times = {name: [] for name in calls}
     for turn in range(turns + 1):
         for name, call in calls.items():
             time.sleep(PAUSE)
-            if turn > 0 and times[name][-1] < SHORT:
+            began = perf_counter()
+            while turn > 0 and times[name][-1] < SHORT and perf_counter() - began < SHORT:
                 call()
             times[name].append(seconds(call))
     return {name: statistics.median(values[1:]) for name, values in times.items()}

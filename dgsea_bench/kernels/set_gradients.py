@@ -33,7 +33,7 @@ from dgsea_bench.kernels.set_scores import (
     take_positions,
     trace,
 )
-from dgsea_bench.kernels.signed_softmax import signed_softmax_gradient
+from dgsea_bench.kernels.signed_softmax import peak_of, signed_softmax_gradient
 from dgsea_bench.kernels.windows import (
     STEP,
     Nodes,
@@ -127,7 +127,8 @@ def add_gradients(
                 _to_nodes_by_blocks(base, share, plan, one, blocks, room, slopes, to_base)
             else:
                 take_positions(base, share, plan, genes, room)
-                signed_softmax_gradient(room.values[:genes], *one, slopes.values[:genes])
+                peak = peak_of(room.values[:genes], found.taus[b, p, k])
+                signed_softmax_gradient(room.values[:genes], *one, peak, slopes.values[:genes])
                 _to_nodes(share, plan, genes, slopes, to_base)
             _add_to_genes(
                 ranked.weights[b],
@@ -236,7 +237,6 @@ def _slopes_of_runs(
     share: float, nodes: Nodes, one: One, blocks: Blocks, room: Room, slopes: Slopes, to_base: np.ndarray
 ) -> None:
     """Fill slopes.nodes for blocks taken singly, as many together as follow one another, and add to ∂L/∂base."""
-    tau, score, log_total, gradient = one
     block = taken = 0
     while block < len(blocks.mean):
         first = block
@@ -248,7 +248,7 @@ def _slopes_of_runs(
         start = nodes.first + first * blocks.width
         size = min((block - first) * blocks.width, nodes.first + nodes.span - start)
         into, below = slopes.nodes[start : start + size], to_base[start : start + size]
-        signed_softmax_gradient(room.values[taken : taken + size], tau, score, log_total, gradient, into)
+        signed_softmax_gradient(room.values[taken : taken + size], *one, 0.0, into)
         subtract(share, into, below)
         taken += size
 

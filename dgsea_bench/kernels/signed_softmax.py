@@ -39,13 +39,16 @@ def sums_of_exponentials(curve: np.ndarray, tau: float, peak: float) -> tuple[fl
 
 @compiled(fast=True, inline=True)
 def signed_softmax_gradient(
-    curve: np.ndarray, tau: float, score: float, log_total: float, gradient: float, result: np.ndarray
+    curve: np.ndarray,
+    tau: float,
+    score: float,
+    log_total: float,
+    gradient: float,
+    peak: float,
+    result: np.ndarray,
 ) -> None:
-    """Fill result (positions,), ∂L/∂C, from gradient, ∂L/∂dES, and dES and log2 Z of the curve.
-
-    For τ < 1 / STEEPEST the curve must be the whole, for others it may be a part of it.
-    """
-    steepness, peak = LOG2_E / tau, peak_of(curve, tau)
+    """Fill result (positions,), ∂L/∂C of a curve or a part of it, from gradient, ∂L/∂dES, dES, log2 Z and the peak."""
+    steepness = LOG2_E / tau
     for t in range(len(curve)):
         share = power_of_two((abs(curve[t]) - peak) * steepness - log_total)
         away = (curve[t] - score) / tau
