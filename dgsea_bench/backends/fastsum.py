@@ -33,7 +33,8 @@ class Fastsum(Backend):
     """dGSEA as defined (Li et al. 2026), value and gradient, without ever summing over all pairs.
 
     Ranks are sums over a uniform grid; a running sum is made from the windows of its hits, scored as it is made, and
-    made again in the backward pass: nothing of size sets × genes is stored. Work is in float64 inside.
+    made again in the backward pass: nothing of size sets × genes is stored, but what `running_sum` returns. Work is in
+    float64 inside.
 
     Attributes:
         block_moments: score blocks of positions as a whole where that is exact to 1e-13, rather than one by one.

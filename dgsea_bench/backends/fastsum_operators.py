@@ -23,8 +23,8 @@ from dgsea_bench.kernels.soft_ranks import soft_ranks, soft_ranks_gradient
 from dgsea_bench.kernels.windows import add_gradient_of_all_genes, nodes_of, sums_of_all_genes
 
 MOST_CHUNKS, FEWEST_SETS = 16, 12
-"""For the backward pass the sets of a profile are cut into chunks, each of which sums its gradients apart: at most so
-many over all profiles, each of at least so many sets."""
+"""For the backward pass the sets of a profile are cut into chunks, each of which sums its gradients apart: one to a
+profile, or so many over all profiles, each of at least so many sets."""
 
 LIBRARY = torch.library.Library("dgsea_bench", "DEF")
 WINDOWS = "float tau_prefix, float width"
@@ -55,6 +55,8 @@ def rank(values: Tensor, tau_rank: float, tau_prefix: float, width: float) -> tu
     """Soft ranks (B, G) of values (B, G) in float64, and the running sum of all genes (B, nodes)."""
     nodes = nodes_of(values.shape[1], tau_prefix, width)
     scores, ranks = _array(values), np.empty(tuple(values.shape))
+    if not np.isfinite(scores).all():  # compiled loops would look for their place in memory
+        raise InputError("scores are not all finite")
     base = np.empty((len(scores), nodes.total))
 
     def work(start: int, stop: int) -> None:
@@ -169,11 +171,25 @@ def _inputs(
     block_moments: bool,
 ) -> tuple[Ranked, Sets, Plan]:
     genes = weights.shape[1]
+    sets = Sets(_array(offsets), _array(indices), _array(permutations))
+    _check_sets(sets, genes)
     nodes = nodes_of(genes, tau_prefix, width)
-    mean_size = len(indices) / (len(offsets) - 1)
+    mean_size = len(sets.indices) / (len(sets.offsets) - 1)
     plan = Plan(nodes, shares_of_positions(genes, nodes), block_bits(genes, mean_size), block_moments)
-    ranked = Ranked(_array(weights), _array(ranks), _array(base))
-    return ranked, Sets(_array(offsets), _array(indices), _array(permutations)), plan
+    return Ranked(_array(weights), _array(ranks), _array(base)), sets, plan
+
+
+def _check_sets(sets: Sets, genes: int) -> None:
+    """Raise for what compiled loops, which check nothing, would look up outside their arrays."""
+    sizes, drawn = np.diff(sets.offsets), sets.permutations
+    if not (len(sizes) and sizes.min() >= 1 and sizes.max() < genes):
+        raise InputError(f"gene sets must have 1 .. {genes - 1} members, one set at least")
+    if sets.indices.min() < 0 or sets.indices.max() >= drawn.shape[1]:
+        raise InputError(
+            f"members are {sets.indices.min()} .. {sets.indices.max()}, of {drawn.shape[1]} that are permuted"
+        )
+    if drawn.size and (drawn.min() < 0 or drawn.max() >= genes):
+        raise InputError(f"permutations hold {drawn.min()} .. {drawn.max()}, of {genes} genes")
 
 
 def block_bits(genes: int, mean_size: float) -> int:

@@ -37,7 +37,7 @@ def forget_outdated(folder: Path) -> None:
 
     numba compiles a function anew when its own file has changed, not when that of a function that it calls has.
     """
-    newest = max(path.stat().st_mtime for path in folder.glob("*.py"))
+    newest = max((path.stat().st_mtime for path in folder.glob("*.py")), default=0.0)
     for index in (folder / "__pycache__").glob("*.nbi"):
         with suppress(OSError):  # removed by another process, or a folder that cannot be written: numba keeps out too
             if index.stat().st_mtime < newest:

@@ -1,4 +1,4 @@
-"""The same softmax in less than a step per position: by moments of the base curve over blocks of positions.
+"""The softmax of `signed_softmax` in less than a step per position, by moments of the base curve over blocks of them.
 
 Outside the windows of its hits a set's running sum is a level less a share of the base curve, C(t) = c - a·A(t). Over a
 block of positions, with Ā the mean of A there, δ_t = A(t) - Ā and S_k = Σ_t δ_t^k, and with C of one sign s over it,
@@ -9,7 +9,8 @@ block of positions, with Ā the mean of A there, δ_t = A(t) - Ā and S_k = Σ_t
 are cut off after S_4, the idea of fast Gauss transforms and multipole methods (Greengard and Strain 1991, doi
 10.1137/0912004). The moments belong to the profile: one exponential and a polynomial then serve a block of a set. With
 R the largest abs(δ) of a block what is cut off is about (ηR)^5 / 120 of the sum and aR (ηR)^4 / 24; where that exceeds
-PRECISION, where a window lies, and where C changes its sign, positions are taken one by one.
+PRECISION, where a window lies, and where C changes its sign, positions are taken one by one. The gradient is cut off at
+the same order, which leaves some five times as much.
 """
 
 from typing import NamedTuple

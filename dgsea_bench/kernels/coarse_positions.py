@@ -8,7 +8,7 @@ import numpy as np
 
 from dgsea_bench.core.compiled import compiled
 from dgsea_bench.kernels.lagrange import shares_of_nodes
-from dgsea_bench.kernels.windows import MARGIN, Nodes
+from dgsea_bench.kernels.windows import MARGIN, Nodes, clear
 
 POINTS = 2 * MARGIN
 _POLYNOMIALS = shares_of_nodes(POINTS)
@@ -40,7 +40,7 @@ def interpolate(at_nodes: np.ndarray, nodes: Nodes, shares: np.ndarray, curve: n
 @compiled(fast=True, inline=True)
 def gather(gradient: np.ndarray, nodes: Nodes, shares: np.ndarray, at_nodes: np.ndarray) -> None:
     """Fill at_nodes (total,), ∂L/∂node, from gradient (G,), ∂L/∂position: the adjoint of `interpolate`."""
-    at_nodes[:] = 0.0
+    clear(at_nodes)
     node, between = nodes.first, 0
     for position in range(len(gradient)):
         around = at_nodes[node - MARGIN + 1 : node + MARGIN + 1]

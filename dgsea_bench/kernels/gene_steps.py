@@ -74,7 +74,7 @@ def _append_misses(members: int, step: float, steps: Steps) -> None:
         steps.is_member[steps.genes[i]] = True
     place = members
     for gene in range(len(steps.is_member)):
-        if not steps.is_member[gene]:
+        if not steps.is_member[gene] and place < len(steps.genes):
             steps.genes[place] = gene
             steps.sizes[place] = step
             place += 1

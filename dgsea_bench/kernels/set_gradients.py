@@ -76,7 +76,7 @@ def room_for_slopes(genes: int, plan: Plan) -> Slopes:
     """Room for the gradients of profiles of so many genes."""
     nodes, blocks = plan.nodes, blocks_of(plan)
     return Slopes(
-        values=np.empty(max(genes, blocks << plan.block_bits)),
+        values=np.empty(genes),
         nodes=np.zeros(nodes.total),
         later=np.zeros(nodes.total // STEP + 1),
         sums=np.empty(blocks),

@@ -155,7 +155,7 @@ def part_blocks(base: np.ndarray, share: float, limit: float, blocks: Blocks, no
             _complete(room.values[run:filled], run_start, room.window_sums, base, share)
             run, run_start = filled, start + blocks.width
             continue
-        for node in range(start, start + blocks.width, STEP):
+        for node in range(start, min(start + blocks.width, nodes.first + nodes.span), STEP):
             if room.touched[block] and node > start:
                 level += room.jumps[node // STEP]
             part = room.values[filled : filled + STEP]
@@ -175,13 +175,12 @@ def _complete(values: np.ndarray, start: int, window_sums: np.ndarray, base: np.
     windows, below = window_sums[start : start + len(values)], base[start : start + len(values)]
     for t in range(len(values)):
         values[t] += windows[t] - share * below[t]
-    for t in range(len(values)):
-        windows[t] = 0.0
+    clear(windows)
 
 
 @compiled(inline=True)
 def _clear_ends(nodes: Nodes, room: Room) -> None:
-    """Clear what windows left before the first and after the last position, and jumps: one by one it is slow."""
+    """Clear what windows left before the first and after the last position, and all jumps."""
     clear(room.window_sums[: nodes.first])
     clear(room.window_sums[nodes.first + nodes.span :])
     clear(room.jumps)
