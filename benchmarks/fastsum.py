@@ -18,9 +18,11 @@ import numpy as np
 import torch
 
 import dgsea_bench as dg
+from dgsea_bench.backends import fastsum_operators as operators
 from dgsea_bench.bench.memory import peak_memory
 from dgsea_bench.bench.witnesses import WITNESSES
 from dgsea_bench.data.sources import SyntheticSource
+from dgsea_bench.kernels.windows import width_for
 from dgsea_bench.testing import dense_enrichment_score
 
 SIZES = "15-200"
@@ -149,6 +151,49 @@ def one_large_profile():
     compare(found, "released", len(gene_sets))
 
 
+def stages():
+    """Where the time of a training step goes, on one thread."""
+    torch.set_num_threads(1)
+    scores, gene_sets = problem(978, profiles=32)
+    params = dg.EnrichmentParams()
+    ranking = dg.Fastsum().rank(scores, params)
+    windows = params.tau_prefix, width_for(params.tau_abs)
+    unchanged = torch.arange(978, dtype=torch.int32)[None]
+    inputs = (
+        ranking.weights,
+        ranking.ranks,
+        ranking.base,
+        gene_sets.offsets,
+        gene_sets.indices,
+        unchanged,
+        *windows,
+        True,
+    )
+    taus = torch.full((32, len(gene_sets), 1), params.tau_abs, dtype=torch.float64)
+    found = operators.score(*inputs, taus)
+    to_ranks, to_base = torch.ones_like(ranking.ranks), torch.ones_like(ranking.base)
+    took = medians(
+        {
+            "rank": lambda: operators.rank(scores, params.tau_rank, *windows),
+            "rank_gradient": lambda: operators.rank_gradient(
+                scores, ranking.ranks, params.tau_rank, *windows, to_ranks, to_base
+            ),
+            "score": lambda: operators.score(*inputs, taus),
+            "score_gradient": lambda: operators.score_gradient(*inputs, taus, *found, torch.ones_like(taus)),
+        },
+        turns=15,
+    )
+    say(f"B=32, G=978, P=50, one thread, {len(gene_sets.indices) / len(gene_sets):.0f} genes to a set:")
+    for name, each in {
+        "rank": 978,
+        "rank_gradient": 978,
+        "score": len(gene_sets),
+        "score_gradient": len(gene_sets),
+    }.items():
+        unit = "gene" if each == 978 else "set"
+        say(f"  {name} {took[name] * 1e3:.2f} ms, {took[name] / 32 / each * 1e9:,.0f} ns a {unit}")
+
+
 def growth():
     sizes = [2**power for power in range(11, 18)]
     calls = {genes: step(*problem(genes), "fastsum") for genes in sizes}
@@ -252,6 +297,7 @@ PARTS = {
     for part in (
         training_step,
         one_large_profile,
+        stages,
         growth,
         memory,
         training_loss,
@@ -267,6 +313,8 @@ if __name__ == "__main__":
     if asked in (["peak"], ["first"]):
         {"peak": peak, "first": first}[asked[0]]()
     else:
-        say(f"threads: {torch.get_num_threads()}")
+        threads = torch.get_num_threads()
+        say(f"threads: {threads}")
         for name in asked:
+            torch.set_num_threads(threads)
             PARTS[name]()
