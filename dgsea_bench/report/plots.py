@@ -167,7 +167,7 @@ def _caption(lines: Sequence[Line], series: Sequence[Series], quantity: Quantity
 
 def _without_truth(lines: Sequence[Line]) -> str:
     reasons = {row.without_truth for line in lines for result in line.results for row in result.done}
-    told = sorted(reason for reason in reasons if reason)
+    told = sorted({reason.partition(" (here ")[0] for reason in reasons if reason})
     return f"No error without a truth: {'; '.join(told)}." if told else ""
 
 
@@ -191,13 +191,15 @@ def _unmeasurable(labels: Sequence[str]) -> str:
 
 
 def _gap(line: Line) -> str:
-    """Sizes without a result, with the reason."""
-    missing = [result for result in line.results if not result.done]
-    if not missing:
-        return ""
-    sizes = wording.listed([f"{getattr(result.problem, line.axis):,}" for result in missing])
-    row = missing[0].rows[0]
-    return f"{row.status} at {sizes} {line.axis}: {row.reason or 'no reason was given'}."
+    """Sizes without a result, with the reason of each."""
+    sizes: dict[tuple[str, str], list[str]] = {}
+    for result in line.results:
+        if not result.done:
+            row = result.rows[0]
+            outcome = row.status, row.reason or "no reason was given"
+            sizes.setdefault(outcome, []).append(f"{getattr(result.problem, line.axis):,}")
+    told = [f"{status} at {wording.listed(at)} {line.axis}: {reason}" for (status, reason), at in sizes.items()]
+    return f"{'; '.join(told)}." if told else ""
 
 
 def _nothing_drawn(quantity: Quantity) -> str:
