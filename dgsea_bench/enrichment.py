@@ -67,7 +67,8 @@ def enrichment_score(
         scores: (B, G) finite, larger = earlier in the ranking; device and dtype of the result follow it.
         gene_sets: sets over the same G genes, in the order of the columns of `scores`.
         params: exponent and temperatures; the recommended ones by default.
-        backend: a name (see `backends`) or an instance with knobs, such as ``Nyswin(anchors=128)``.
+        backend: a name (see `backends`) or an instance with knobs, such as ``Nyswin(anchors=128)``; the default runs on
+            a CPU, on other devices give ``"exact"``.
 
     Raises:
         InputError: scores of another shape or type, not finite, or over another number of genes than the sets;
