@@ -83,6 +83,7 @@ def test_a_built_in_scenario_expands_without_any_data(name, monkeypatch):
 def test_the_real_ranking_expands_with_the_data(data):
     cases = read_scenario("real-ranking").cases()
     assert [case.label for case in cases] == [
+        "fastsum",
         "exact",
         "nyswin[anchors=128]",
         "nyswin[anchors=512]",
