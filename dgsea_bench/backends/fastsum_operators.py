@@ -14,11 +14,11 @@ from torch import Tensor
 
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.threads import in_threads
-from dgsea_bench.kernels.block_moments import room_for_blocks
+from dgsea_bench.kernels.block_moments import Blocks, room_for_blocks
 from dgsea_bench.kernels.coarse_positions import shares_of_positions
-from dgsea_bench.kernels.gene_steps import Sets, room_for_steps
+from dgsea_bench.kernels.gene_steps import Sets, Steps, room_for_steps
 from dgsea_bench.kernels.set_gradients import Gradients, add_gradients, add_gradients_of_curves, room_for_slopes
-from dgsea_bench.kernels.set_scores import Found, Plan, Ranked, room_for_curves, score_sets, take_running_sums
+from dgsea_bench.kernels.set_scores import Found, Plan, Ranked, Room, room_for_curves, score_sets, take_running_sums
 from dgsea_bench.kernels.soft_ranks import soft_ranks, soft_ranks_gradient
 from dgsea_bench.kernels.windows import add_gradient_of_all_genes, nodes_of, sums_of_all_genes
 
@@ -33,7 +33,6 @@ SETS = (
     f"{WINDOWS}, bool block_moments"
 )
 """Ranked profiles: weights and ranks (B, G), base (B, nodes); P gene sets; permutations (K, up to G); how to sum."""
-
 
 Three = tuple[Tensor, Tensor, Tensor]
 
@@ -95,10 +94,7 @@ def score(*inputs: Any) -> tuple[Tensor, Tensor]:
     found = Found(np.empty(taus.shape), np.empty(taus.shape), taus)
 
     def work(start: int, stop: int) -> None:
-        room, steps = room_for_curves(ranked.ranks.shape[1], plan), room_for_steps(ranked.ranks.shape[1])
-        score_sets(
-            ranked, sets, plan, start, stop, room, steps, room_for_blocks(plan.nodes.span, 1 << plan.block_bits), found
-        )
+        score_sets(ranked, sets, plan, start, stop, *_rooms(ranked, plan), found)
 
     in_threads(work, taus.size)
     return torch.from_numpy(found.scores), torch.from_numpy(found.log_totals)
@@ -118,13 +114,8 @@ def score_gradient(*inputs: Any) -> Three:
     found = Found(scores, log_totals, taus)
 
     def work(start: int, stop: int) -> None:
-        rooms = (
-            room_for_curves(genes, plan),
-            room_for_steps(genes),
-            room_for_blocks(plan.nodes.span, 1 << plan.block_bits),
-        )
         slopes = room_for_slopes(genes, plan)
-        add_gradients(ranked, sets, plan, chunks, start, stop, *rooms, slopes, found, gradient, result)
+        add_gradients(ranked, sets, plan, chunks, start, stop, *_rooms(ranked, plan), slopes, found, gradient, result)
 
     in_threads(work, profiles * chunks)
     return _joined(result, chunks)
@@ -138,7 +129,7 @@ def running_sum(*inputs: Any) -> Tensor:
     curves = np.empty((profiles, count, len(sets.permutations), genes))
 
     def work(start: int, stop: int) -> None:
-        room, steps = room_for_curves(genes, plan), room_for_steps(genes)
+        room, steps, _ = _rooms(ranked, plan)
         take_running_sums(ranked, sets, plan, start, stop, room, steps, curves)
 
     in_threads(work, curves.size // genes)
@@ -152,8 +143,9 @@ def running_sum_gradient(*inputs: Any) -> Three:
     gradient, result, genes = _array(inputs[9]), _room_for(ranked, 1), ranked.ranks.shape[1]
 
     def work(start: int, stop: int) -> None:
-        rooms = room_for_curves(genes, plan), room_for_steps(genes), room_for_slopes(genes, plan)
-        add_gradients_of_curves(ranked, sets, plan, start, stop, *rooms, gradient, result)
+        room, steps, _ = _rooms(ranked, plan)
+        slopes = room_for_slopes(genes, plan)
+        add_gradients_of_curves(ranked, sets, plan, start, stop, room, steps, slopes, gradient, result)
 
     in_threads(work, len(ranked.ranks))
     return _joined(result, 1)
@@ -196,6 +188,12 @@ def block_bits(genes: int, mean_size: float) -> int:
     """How many positions make a block, as a power of two: each costs an exponential, or is lost whole to a window."""
     best = (4.0 * genes / mean_size) ** 0.5
     return min(7, max(4, round(math.log2(best))))
+
+
+def _rooms(ranked: Ranked, plan: Plan) -> tuple[Room, Steps, Blocks]:
+    """What one thread works in."""
+    genes, positions = ranked.ranks.shape[1], plan.nodes.span
+    return room_for_curves(genes, plan), room_for_steps(genes), room_for_blocks(positions, 1 << plan.block_bits)
 
 
 def _room_for(ranked: Ranked, chunks: int) -> Gradients:

@@ -121,13 +121,14 @@ def add_gradients(
             members = take_members(sets, k, p, steps.genes)
             taking, share, total = take_steps(ranked.weights[b], members, steps)
             trace(steps, taking, nodes, room)
-            one = found.taus[b, p, k], found.scores[b, p, k], found.log_totals[b, p, k], gradient[b, p, k]
-            if by_blocks(plan, taking, found.taus[b, p, k]):
+            tau = found.taus[b, p, k]
+            one = tau, found.scores[b, p, k], found.log_totals[b, p, k], gradient[b, p, k]
+            if by_blocks(plan, taking, tau):
                 mark(steps, taking, plan, room)
                 _to_nodes_by_blocks(base, share, plan, one, blocks, room, slopes, to_base)
             else:
                 take_positions(base, share, plan, genes, room)
-                peak = peak_of(room.values[:genes], found.taus[b, p, k])
+                peak = peak_of(room.values[:genes], tau)
                 signed_softmax_gradient(room.values[:genes], *one, peak, slopes.values[:genes])
                 _to_nodes(share, plan, genes, slopes, to_base)
             _add_to_genes(
