@@ -14,6 +14,8 @@ from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, contestant
 from dgsea_bench.core.errors import InputError
 
 SCHEMA_VERSION = 1
+Status = Literal["done", "skipped", "failed", "out of memory", "out of time"]
+FAILURES: tuple[Status, ...] = ("failed", "out of memory", "out of time")
 
 
 class Row(BaseModel):
@@ -24,8 +26,10 @@ class Row(BaseModel):
         label: backend with knobs. cost, target: what its backend declares.
         procedure: how a null distribution came about.
         problem: facts of what was measured on. without_truth: why there are no errors, where there are none.
-        status, reason: ``done``; ``skipped`` or ``failed`` with the reason.
+        status, reason: ``done``; ``skipped``, or one of `FAILURES`, with the reason.
         metrics: numbers named in `dgsea_bench.bench.metrics.METRICS`.
+        flags: what a reader must know before believing the numbers: unstable times, output that nobody asked for.
+        process: the process that measured: its cores, threads and limits, and the load of its machine.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -42,10 +46,12 @@ class Row(BaseModel):
     case: dict[str, Any]
     inputs: dict[str, str] = {}
     problem: dict[str, Any] = {}
-    status: Literal["done", "skipped", "failed"]
+    status: Status
     reason: str | None = None
     without_truth: str | None = None
     metrics: dict[str, float] = {}
+    flags: list[str] = []
+    process: dict[str, Any] = {}
     environment_id: str
 
     @classmethod

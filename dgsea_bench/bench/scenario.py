@@ -19,7 +19,7 @@ from dgsea_bench.core.errors import InputError, did_you_mean
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.sources import RankingSource, Source, SyntheticSource
 
-MEASUREMENT_VERSION = 1
+MEASUREMENT_VERSION = 2
 """Raised when what is measured, or how, changes, so that older rows and truths are not taken for newer ones."""
 
 Knob = bool | int | float | str

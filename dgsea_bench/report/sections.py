@@ -1,8 +1,11 @@
 """The sections of the report in their order, each made from the run alone."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import get_args
 
+from dgsea_bench.bench.results import Status
 from dgsea_bench.bench.witnesses import WITNESSES
 from dgsea_bench.report import plots, tables, wording
 from dgsea_bench.report.calibration import calibration
@@ -25,6 +28,8 @@ NES_COMPARED = (
     "Normalised by a null distribution it is dNES, compared here with NES of classical GSEA on the same permutations."
 )
 
+USUAL: tuple[Status, ...] = ("done", "skipped", "failed")
+"""Counted even where there is none of them."""
 MOST_FAMILIES = 3
 """Of many sets of lines that differ in a setting, so many are drawn; the tables hold them all."""
 
@@ -32,11 +37,12 @@ MOST_FAMILIES = 3
 def headline(run: Run) -> Headline:
     """Title, what was measured, and where."""
     names = wording.listed(list(dict.fromkeys(row.scenario for row in run.rows)))
-    count = {status: sum(row.status == status for row in run.rows) for status in ("done", "skipped", "failed")}
+    found = Counter(row.status for row in run.rows)
+    counts = [f"{found[status]:,} {status}" for status in get_args(Status) if found[status] or status in USUAL]
     kinds = list(dict.fromkeys(problem.scores for problem in run.problems))
     measured = (
-        f"{wording.plural(len(run.rows), 'case')}: {count['done']:,} done, {count['skipped']:,} skipped, "
-        f"{count['failed']:,} failed. {_contestants(run)} at {sizes_in_words(run.problems)} "
+        f"{wording.plural(len(run.rows), 'case')}: {', '.join(counts)}. "
+        f"{_contestants(run)} at {sizes_in_words(run.problems)} "
         f"on {wording.plural(len(kinds), 'kind')} of scores ({wording.listed(kinds)})."
     )
     compared = any(row.task == "enrichment" for row in run.rows)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dgsea_bench.bench.metrics import METRICS
-from dgsea_bench.bench.results import Row
+from dgsea_bench.bench.results import FAILURES, Row
 from dgsea_bench.report import wording
 from dgsea_bench.report.content import Cell, Table
 from dgsea_bench.report.rows import Problem, Result, Run
@@ -160,7 +160,7 @@ def unfinished_table(run: Run) -> Table | None:
     for row in rows:
         problem = run.problem(row)
         what = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
-        status = Cell(row.status, warn=row.status == "failed")
+        status = Cell(row.status, warn=row.status in FAILURES)
         body.append([status, Cell(row.label), what, Cell(row.reason or "no reason was given")])
     header = ["status", "backend", "scores, genes × sets × profiles", "reason"]
     return Table("Skipped and failed cases", header, body)
