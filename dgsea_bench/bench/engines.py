@@ -1,64 +1,219 @@
-"""Where cases run: each in a fresh process of this machine, with its own number of threads."""
+"""Where cases run: on this machine or on a Dask cluster. An engine only dispatches `run_case`."""
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-from typing import Any, Literal
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
+from typing import Any
 
-from dgsea_bench.bench.results import RunDirectory
-from dgsea_bench.bench.scenario import Case
+from dgsea_bench.bench.isolation import remove_leftovers, run_case
+from dgsea_bench.bench.scenario import MEASUREMENT_VERSION
+from dgsea_bench.bench.spec import Outcome, Spec
+from dgsea_bench.bench.worker import describe_error
+from dgsea_bench.core.errors import InputError
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-REASON_LENGTH = 500
 
+class Engine(ABC):
+    """A place where cases run; a ``with`` block in which it is there.
 
-def run_case(case: Case, directory: RunDirectory) -> dict[str, Any]:
-    """Measure one case in a fresh process; whatever happens there becomes an outcome, the fields of a row.
-
-    Without the reference of its problem (see `run_reference`) time and memory are measured and errors are absent.
+    Attributes:
+        is_here: whether it is this machine, so that what is not available here need not be tried.
     """
-    return {"status": "skipped", "reason": case.skip} if case.skip else _in_fresh_process("case", case, directory)
+
+    is_here: bool
+
+    @property
+    @abstractmethod
+    def slots(self) -> int:
+        """Cases that it can work on at a time, now."""
+
+    @property
+    @abstractmethod
+    def share(self) -> int:
+        """Cases that share the memory of one machine."""
+
+    @abstractmethod
+    def submit(self, spec: Spec) -> "Future[Outcome]":
+        """Work on a spec as soon as there is a free slot.
+
+        Raises:
+            InputError: the engine is gone.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let nothing go on that has been submitted."""
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-def run_reference(case: Case, directory: RunDirectory) -> str | None:
-    """Compute the truth of a case's problem unless it is there already; the reason if that failed."""
-    if directory.reference(case).is_file():
-        return None
-    outcome = _in_fresh_process("reference", case, directory)
-    return None if outcome["status"] == "done" else f"the truth could not be computed: {outcome['reason']}"
+class LocalEngine(Engine):
+    """This machine, a fresh process for each case; or, for debugging, no process but this one."""
+
+    is_here = True
+
+    def __init__(self, jobs: int = 1) -> None:
+        if jobs < 1:
+            raise InputError(f"jobs is {jobs}; it must be at least 1")
+        self._jobs = jobs
+        self._stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="case")
+        remove_leftovers()
+
+    @property
+    def slots(self) -> int:
+        """As many as were asked for."""
+        return self._jobs
+
+    share = slots
+
+    def submit(self, spec: Spec) -> "Future[Outcome]":
+        """Work on a spec in a thread that waits for its process; without isolation, at once and in this thread."""
+        if spec.isolation == "none":
+            done: Future[Outcome] = Future()
+            done.set_result(run_case(spec))
+            return done
+        return self._pool.submit(run_case, spec, cancelled=self._stopped.is_set)
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        self._stopped.set()
+        self._pool.shutdown(cancel_futures=True)
 
 
-def _in_fresh_process(task: Literal["case", "reference"], case: Case, directory: RunDirectory) -> dict[str, Any]:
-    """The worker's result, or status ``failed`` with how it ended."""
-    request = {
-        "task": task,
-        "case": case.model_dump(mode="json"),
-        "reference": str(directory.reference(case)),
-        "details": str(directory.details(case)),
-    }
-    with tempfile.TemporaryDirectory(prefix="dgsea_bench-") as folder:
-        asked, answered = Path(folder, "request.json"), Path(folder, "result.json")
-        asked.write_text(json.dumps(request), encoding="utf-8")
-        command = [sys.executable, "-m", "dgsea_bench.bench.worker", str(asked), str(answered)]
-        threads = dict.fromkeys(THREAD_VARIABLES, str(case.threads))
-        try:
-            process = subprocess.run(  # noqa: S603 (our own interpreter and module)
-                command,
-                env={**os.environ, **threads},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                timeout=case.measure.time_limit,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return {"status": "failed", "reason": f"stopped after the time limit of {case.measure.time_limit:g} s"}
-        if answered.is_file():
-            result: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
-            return result
-        last_words = process.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["nothing on stderr"]
-        how = f"signal {-process.returncode}" if process.returncode < 0 else f"exit code {process.returncode}"
-        return {"status": "failed", "reason": f"{last_words[0][:REASON_LENGTH]} ({how})"}
+class DaskEngine(Engine):
+    """Workers of a Dask cluster: of one that runs already, or of one on this machine alone."""
+
+    is_here = False
+
+    def __init__(self, scheduler: str | None = None, jobs: int = 1, patience: float = 60.0) -> None:
+        """Connect, or start workers.
+
+        Args:
+            scheduler: its address, such as ``tcp://10.0.0.1:8786``; None: start workers here, on loopback.
+            jobs: how many, then.
+            patience: seconds to wait for the scheduler and for a first worker.
+
+        Raises:
+            InputError: Dask is not installed, nobody answers, or a worker has not the same dgsea_bench.
+        """
+        distributed = _distributed()
+        self._where = scheduler or "this machine"
+        with ExitStack() as undo, _errors_told(self._where, patience):
+            cluster = undo.enter_context(_local_cluster(jobs)) if scheduler is None else scheduler
+            self._client = distributed.Client(cluster, timeout=patience, set_as_default=False, name="dgsea_bench")
+            undo.callback(self._client.close)
+            self._client.wait_for_workers(1, timeout=patience)
+            self._check_workers()
+            self._undo = undo.pop_all()
+
+    @property
+    def slots(self) -> int:
+        """Threads of all workers that are there now."""
+        threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
+
+    @property
+    def share(self) -> int:
+        """The largest number of threads that workers have together on one machine."""
+        threads: Counter[str] = Counter()
+        for worker in self._client.scheduler_info(n_workers=-1)["workers"].values():
+            threads[worker["host"]] += worker["nthreads"]
+        return max(threads.values(), default=1)
+
+    def submit(self, spec: Spec) -> "Future[Outcome]":
+        """Let any worker do it; should one die meanwhile, another one."""
+        outcome: Future[Outcome] = Future()
+        request = spec.model_dump_json(exclude={"truth"})
+        remote = self._client.submit(run_on_worker, request, spec.truth, pure=False)
+
+        def arrived(done: Any) -> None:
+            try:
+                outcome.set_result(_arrived(done, self._where))
+            except InputError as error:
+                outcome.set_exception(error)
+
+        remote.add_done_callback(arrived)
+        return outcome
+
+    def close(self) -> None:
+        """Withdraw what waits, and stop the workers that were started here.
+
+        A case that runs on another machine goes on there to its end, and nobody reads it.
+        """
+        self._undo.close()
+
+    def _check_workers(self) -> None:
+        found = self._client.run(version_of_worker, on_error="return")
+        for address, version in found.items():
+            if version != MEASUREMENT_VERSION:
+                problem = f"it measures as version {version}" if isinstance(version, int) else str(version)
+                raise InputError(
+                    f"worker {address} cannot measure for this sweep, version {MEASUREMENT_VERSION}: {problem}; install "
+                    "the same dgsea_bench there"
+                )
+
+
+def run_on_worker(request: str, truth: bytes | None) -> dict[str, Any]:
+    """`run_case` on a worker of a cluster."""
+    outcome = run_case(Spec.model_validate_json(request).model_copy(update={"truth": truth}))
+    return {item.name: getattr(outcome, item.name) for item in fields(outcome)}
+
+
+def version_of_worker() -> int:
+    """How a worker measures."""
+    return MEASUREMENT_VERSION
+
+
+def _arrived(done: Any, where: str) -> Outcome:
+    """What came back from a worker; whatever went wrong there is an outcome too."""
+    if done.status == "finished":
+        result = Outcome(**done.result())
+        done.release()
+        return result
+    if done.status != "error":
+        raise InputError(f"the scheduler at {where} is gone ({done.status}); what was measured before is kept")
+    error = done.exception()
+    if isinstance(error, _distributed().KilledWorker):
+        return Outcome("failed", "each Dask worker that ran this case died")
+    return Outcome("failed", f"on a Dask worker: {describe_error(error)}")
+
+
+def _local_cluster(jobs: int) -> Any:
+    return _distributed().LocalCluster(
+        n_workers=jobs,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=0,  # each case has a limit of its own
+        silence_logs=logging.CRITICAL,
+    )
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        raise InputError(f'Dask cannot be loaded ({error}); pip install "dgsea-bench[dask]"') from None
+    return distributed
+
+
+@contextmanager
+def _errors_told(where: str, patience: float) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, TimeoutError) as error:
+        told = str(error).splitlines()[0] if str(error) else "no answer"
+        raise InputError(f"{where}: no Dask scheduler with a worker within {patience:g} s: {told}") from None
+    except ValueError as error:
+        raise InputError(f"{where}: is not the address of a scheduler, such as tcp://10.0.0.1:8786: {error}") from None

@@ -1,7 +1,5 @@
 """One case measured: values and gradient against the truth, then time and peak memory."""
 
-import gc
-from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,10 +10,11 @@ import torch
 
 from dgsea_bench.backends import Backend, Ranking
 from dgsea_bench.backends.dense import sigmoid_sum
+from dgsea_bench.bench.clock import disturbed, repeat, time_metrics, unstable, watched_load
 from dgsea_bench.bench.memory import peak_memory
 from dgsea_bench.bench.metrics import SAMPLED_GENES, agreement_metrics, gradient_metrics, value_metrics
 from dgsea_bench.bench.reference import Reference, too_large, upstream, value_and_gradient
-from dgsea_bench.bench.scenario import Case, MeasureSettings, case_backend
+from dgsea_bench.bench.scenario import Case, case_backend
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.data.problem import Problem
 from dgsea_bench.data.sources import SyntheticSource
@@ -24,7 +23,7 @@ CURVE_POINTS = 500
 
 
 def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, Any]:
-    """Measure a case in this process: ``status``, ``reason``, ``metrics``, ``problem`` (facts), ``without_truth``.
+    """Measure a case in this process: the fields of its row, such as ``status``, ``metrics``, ``flags``.
 
     What has many values goes into `details` as parquet: sets, timings, curves.
     """
@@ -43,18 +42,21 @@ def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, A
         details / "curves.parquet",
         _curve(backend, ranking, gene_sets, value if reference.classical is None else reference.classical),
     )
-    timings = _timings(backend, case, scores, gene_sets)
-    write_table(details / "timings.parquet", timings)
-    for phase, seconds in timings.groupby("phase")["seconds"]:
-        first, median, third = np.quantile(seconds, [0.25, 0.5, 0.75])
-        metrics |= {f"{phase}_seconds": median, f"{phase}_seconds_q1": first, f"{phase}_seconds_q3": third}
     without_truth = too_large(case, problem) if backend.target == "dgsea" else None
-    return {
+    outcome: dict[str, Any] = {
         "status": "done",
-        "metrics": {key: float(number) for key, number in metrics.items()},
-        "problem": facts(problem) | {"threads_used": torch.get_num_threads()},
+        "problem": facts(problem),
         "without_truth": without_truth,
+        "flags": [],
+        "process": {},
     }
+    if case.measure.timed:
+        with watched_load() as load:
+            timings = _timings(backend, case, scores, gene_sets)
+        write_table(details / "timings.parquet", timings)
+        metrics |= time_metrics(timings)
+        outcome |= {"flags": unstable(timings, case.measure) + disturbed(load), "process": load}
+    return outcome | {"metrics": {key: float(number) for key, number in metrics.items()}}
 
 
 def _accuracy_and_memory(
@@ -120,35 +122,26 @@ def _timings(backend: Backend, case: Case, scores: torch.Tensor, gene_sets: Gene
         end = clock()
         return {"step": end - start, "backward": end - between}
 
-    rows = repeat(forward, case.measure)
+    timings = repeat(forward, case.measure)
     if backend.differentiable:
         weights = upstream(scores.new_empty(len(scores), len(gene_sets)))
-        rows += repeat(step, case.measure)
-    return pd.DataFrame(rows, columns=["repeat", "phase", "seconds"])
-
-
-def repeat(call: Callable[[], dict[str, float]], settings: MeasureSettings) -> list[tuple[int, str, float]]:
-    """One warm-up that is not kept, then at least `repeats` calls and `min_seconds` in all."""
-    call()
-    gc.collect()
-    rows: list[tuple[int, str, float]] = []
-    repeat, total = 0, 0.0
-    while repeat < settings.repeats or total < settings.min_seconds:
-        seconds = call()
-        rows += [(repeat, phase, value) for phase, value in seconds.items()]
-        total += max(seconds.values())
-        repeat += 1
-    return rows
+        timings = pd.concat([timings, repeat(step, case.measure)])
+    return timings
 
 
 def warm_up(backend: Backend, case: Case) -> None:
-    """Compile, load libraries and start threads on a tiny problem, so that none of it counts as time or memory."""
+    """Compile, load libraries and start threads on a tiny problem, so that none of it counts as time or memory.
+
+    Once with scores as close as usual and once with scores far apart, for which other loops may be compiled.
+    """
     tiny = SyntheticSource(genes=100, sets=10, set_size=5, profiles=2).load()
-    scores, gene_sets = tiny.scores.to(case.device, getattr(torch, case.dtype)), tiny.gene_sets.to(case.device)
-    if backend.differentiable:
-        value_and_gradient(backend, scores, gene_sets, case.params)
-    else:
-        backend.enrichment_score(backend.rank(scores, case.params), gene_sets)
+    gene_sets = tiny.gene_sets.to(case.device)
+    for spread in (1.0, 1e4):
+        scores = (spread * tiny.scores).to(case.device, getattr(torch, case.dtype))
+        if backend.differentiable:
+            value_and_gradient(backend, scores, gene_sets, case.params)
+        else:
+            backend.enrichment_score(backend.rank(scores, case.params), gene_sets)
 
 
 def _per_set(problem: Problem, value: np.ndarray, reference: Reference) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from scipy import stats
 from torch import Tensor
 
 from dgsea_bench.backends import Backend
-from dgsea_bench.bench.measure import facts, repeat, warm_up, write_table
+from dgsea_bench.bench.clock import disturbed, quartiles, repeat, time_metrics, unstable, watched_load
+from dgsea_bench.bench.measure import facts, warm_up, write_table
 from dgsea_bench.bench.memory import peak_memory
 from dgsea_bench.bench.metrics import (
     agreement_metrics,
@@ -41,7 +42,8 @@ def measure_significance(case: Case, reference: Reference, details: Path) -> dic
     """Measure a case in this process; the result is as that of `measure_case`, with ``procedure`` beside.
 
     Profiles are taken one by one, each with permutations of its own, so that they are independent draws; each is a
-    timed call too. What has many values goes into `details` as parquet: sets, profiles, timings.
+    timed call too, and without a clock there is one call a profile. What has many values goes into `details` as
+    parquet: sets, profiles, timings.
     """
     method = contestant(case)
     reason = method.unavailable(case.device)
@@ -55,28 +57,33 @@ def measure_significance(case: Case, reference: Reference, details: Path) -> dic
     run = _runner(method, case)
     with peak_memory(case.device) as first:
         run(scores[:1], gene_sets, null_of_profile(case, case.null, 0))
-    results, timings = _each_profile(run, case, case.null, scores, gene_sets)
-    write_table(details / "timings.parquet", timings)
+    with watched_load() as load:
+        results, timings = _each_profile(run, case, case.null, scores, gene_sets)
 
     table = _per_set(problem, results, case.null, reference)
     write_table(details / "sets.parquet", table)
     profiles = _per_profile(table, compare=method.target == "dgsea" or isinstance(method, Witness))
     write_table(details / "profiles.parquet", profiles)
-    metrics = {"null_peak_mib": first.mib, **_quartiles("null_seconds", timings["seconds"])}
-    metrics |= _agreement(table, profiles, scores.shape[0])
+    metrics = {"null_peak_mib": first.mib} | _agreement(table, profiles, scores.shape[0])
     metrics["nes_missing"] = float(table["nes"].isna().mean())
     if problem.shifts is not None and not problem.shifts.any():
         metrics |= _calibration(table, scores.shape[0], attainable=case.null.p_value == "fgsea")
     if isinstance(method, Backend) and method.differentiable:
         health = gradient_health(_gradients(method, case, scores, gene_sets))
         metrics |= {f"gradient_{name}": value for name, value in health.items()}
-    return {
+    outcome: dict[str, Any] = {
         "status": "done",
-        "metrics": {name: float(value) for name, value in metrics.items() if np.isfinite(value)},
-        "problem": facts(problem) | {"threads_used": torch.get_num_threads()},
+        "problem": facts(problem),
         "without_truth": too_large(case, problem) if case.needs_soft_truth else None,
         "procedure": results[0].procedure,
+        "flags": [],
+        "process": {},
     }
+    if case.measure.timed:
+        write_table(details / "timings.parquet", timings)
+        metrics |= time_metrics(timings)
+        outcome |= {"flags": unstable(timings, case.measure) + disturbed(load), "process": load}
+    return outcome | {"metrics": {name: float(value) for name, value in metrics.items() if np.isfinite(value)}}
 
 
 def _runner(method: Backend | Witness, case: Case) -> Run:
@@ -102,7 +109,7 @@ def _runner(method: Backend | Witness, case: Case) -> Run:
 def _each_profile(
     run: Run, case: Case, null: NullParams, scores: Tensor, gene_sets: GeneSets
 ) -> tuple[list[EnrichmentResult], pd.DataFrame]:
-    """Results of the profiles, and the raw seconds of each call; few profiles are gone through again."""
+    """Results of the profiles, and the raw seconds of each call; where time is measured few are gone through again."""
     results: dict[int, EnrichmentResult] = {}
     calls = 0
 
@@ -118,11 +125,14 @@ def _each_profile(
         calls += 1
         return {"null": seconds}
 
-    least = max(case.measure.repeats, len(scores) - 1)  # one more call warms up
-    rows = repeat(call, case.measure.model_copy(update={"repeats": least}))
-    return [results[profile] for profile in range(len(scores))], pd.DataFrame(
-        rows, columns=["repeat", "phase", "seconds"]
-    )
+    if case.measure.timed:
+        least = max(case.measure.repeats, len(scores) - 1)  # one more call warms up
+        timings = repeat(call, case.measure.model_copy(update={"repeats": least}))
+    else:
+        timings = pd.DataFrame()
+        for _ in range(len(scores)):
+            call()
+    return [results[profile] for profile in range(len(scores))], timings
 
 
 def _per_set(problem: Problem, results: list[EnrichmentResult], null: NullParams, reference: Reference) -> pd.DataFrame:
@@ -173,9 +183,11 @@ def _agreement(table: pd.DataFrame, profiles: pd.DataFrame, count: int) -> dict[
     metrics: dict[str, float] = {}
     if len(known):
         metrics |= agreement_metrics(es, classical)
-        metrics |= _quartiles("nes_spearman", known["spearman"]) | _quartiles("nes_slope", known["slope"])
+        metrics |= quartiles("nes_spearman", known["spearman"].to_numpy()) | quartiles(
+            "nes_slope", known["slope"].to_numpy()
+        )
         metrics["nes_spearman_lowest"] = float(known["spearman"].min())
-        metrics |= _quartiles("top_ten_overlap", known["top_ten"])
+        metrics |= quartiles("top_ten_overlap", known["top_ten"].to_numpy())
     both = np.isfinite(nes) & np.isfinite(exact)
     if both.any():
         metrics["nes_error_mean"] = value_metrics(nes[both], exact[both]).get("value_error_mean", np.nan)
@@ -204,8 +216,3 @@ def _gradients(backend: Backend, case: Case, scores: Tensor, gene_sets: GeneSets
     """(B, G) gradient of Σ u·dES, with the same random u (one for each set) for every profile."""
     each = (value_and_gradient(backend, profile, gene_sets, case.params) for profile in scores.split(1))
     return np.concatenate([gradient for _, gradient, _ in each])
-
-
-def _quartiles(name: str, values: pd.Series) -> dict[str, float]:
-    first, median, third = np.quantile(values.to_numpy(float), [0.25, 0.5, 0.75])
-    return {name: float(median), f"{name}_q1": float(first), f"{name}_q3": float(third)}

@@ -1,10 +1,10 @@
-"""Peak memory of a call: resident memory of the process on a CPU, the allocator's on a GPU."""
+"""Memory: the peak of a call, resident on a CPU or of the allocator on a GPU; how much there is, when it ran out."""
 
 import ctypes
 import gc
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import torch
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+OF_SYSTEM, EVENTS = Path("/proc/meminfo"), Path("/proc/vmstat")
+CONTROL_GROUP = Path("/sys/fs/cgroup")
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
 
@@ -97,3 +99,43 @@ def _largest_resident_bytes() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available_bytes() -> int:
+    """Memory that can be had without swapping, within the limit of a container if there is one."""
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", OF_SYSTEM.read_text(), re.MULTILINE)
+    if found is None:
+        raise RuntimeError(f"{OF_SYSTEM} has no MemAvailable")
+    most, used = CONTROL_GROUP / "memory.max", CONTROL_GROUP / "memory.current"
+    available = int(found.group(1)) * 1024
+    if most.is_file() and used.is_file() and (limit := most.read_text().strip()).isdecimal():
+        available = min(available, int(limit) - int(used.read_text()))
+    return available
+
+
+@contextmanager
+def killed_for_memory() -> Iterator[Callable[[], bool]]:
+    """Yields a function that says whether the system has killed any process for want of memory since then."""
+    before = _out_of_memory_kills()
+    yield lambda: _out_of_memory_kills() > before
+
+
+def _out_of_memory_kills() -> int:
+    if not EVENTS.is_file():
+        return 0
+    found = re.search(r"^oom_kill (\d+)", EVENTS.read_text(), re.MULTILINE)
+    return int(found.group(1)) if found else 0
+
+
+def limit_gpu_memory(device: str, gib: float | None) -> dict[str, float]:
+    """Tell a GPU's allocator how much it may take, by default nine tenths of what is free there.
+
+    Returns:
+        ``memory_limit_gib``; nothing on a CPU, whose limit is that of the process.
+    """
+    if torch.device(device).type != "cuda":
+        return {}
+    free, total = torch.cuda.mem_get_info(device)
+    size = 0.9 * free if gib is None else min(gib * 2**30, total)
+    torch.cuda.set_per_process_memory_fraction(size / total, device)
+    return {"memory_limit_gib": round(size / 2**30, 3)}

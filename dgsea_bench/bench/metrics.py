@@ -62,8 +62,8 @@ METRICS: Mapping[str, Metric] = {
     "step_peak_mib": Metric("peak memory of forward and backward pass", "MiB", "lower"),
 }
 """Times are medians of calls, correlations and overlaps of profiles; ``<name>_q1`` and ``<name>_q3`` beside them are
-quartiles. ``<name>_low`` and ``<name>_high`` are a 95 % interval: of the median of a time over calls; of ``p_below`` with
-profiles as the units that were drawn."""
+quartiles. ``<name>_low`` and ``<name>_high`` are a 95 % interval: of the median of a time over calls; of ``p_below``
+with profiles as the units that were drawn."""
 
 LEVEL = 0.05
 """The level at which p-values are counted."""

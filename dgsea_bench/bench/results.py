@@ -2,20 +2,23 @@
 
 import json
 import os
+import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, contestant
+from dgsea_bench.bench.spec import Outcome, Status
 from dgsea_bench.core.errors import InputError
 
 SCHEMA_VERSION = 1
-Status = Literal["done", "skipped", "failed", "out of memory", "out of time"]
-FAILURES: tuple[Status, ...] = ("failed", "out of memory", "out of time")
 
 
 class Row(BaseModel):
@@ -26,7 +29,7 @@ class Row(BaseModel):
         label: backend with knobs. cost, target: what its backend declares.
         procedure: how a null distribution came about.
         problem: facts of what was measured on. without_truth: why there are no errors, where there are none.
-        status, reason: ``done``; ``skipped``, or one of `FAILURES`, with the reason.
+        status, reason: ``done``; ``skipped``, or one of `dgsea_bench.bench.spec.FAILURES`, with the reason.
         metrics: numbers named in `dgsea_bench.bench.metrics.METRICS`.
         flags: what a reader must know before believing the numbers: unstable times, output that nobody asked for.
         process: the process that measured: its cores, threads and limits, and the load of its machine.
@@ -55,8 +58,8 @@ class Row(BaseModel):
     environment_id: str
 
     @classmethod
-    def of_case(cls, case: Case, outcome: dict[str, Any], scenario: str, environment_id: str) -> "Row":
-        """The row of a case from what its measurement returned."""
+    def of_case(cls, case: Case, outcome: Outcome, scenario: str) -> "Row":
+        """The row of a case from what became of it."""
         method = contestant(case)
         return cls(
             case_id=case.case_id,
@@ -67,8 +70,10 @@ class Row(BaseModel):
             target=method.target,
             case=case.model_dump(mode="json"),
             inputs=case.source.input_hashes(),
-            environment_id=environment_id,
-            **outcome,
+            status=outcome.status,
+            reason=outcome.reason,
+            environment_id=outcome.environment_id,
+            **outcome.fields,
         )
 
 
@@ -104,25 +109,54 @@ class RunDirectory:
         """The folder of what has many values for a case."""
         return self.path / "details" / case.case_id
 
-    def prepare(self, *, fresh: bool) -> None:
-        """Make the directory; `fresh` removes what an earlier sweep left in it.
+    @contextmanager
+    def open_for_writing(self, *, fresh: bool) -> Iterator[None]:
+        """Hold the directory for the time of a block, made if need be; `fresh` removes an earlier sweep's results.
+
+        A line that a crash tore is dropped; see `torn_line`.
 
         Raises:
-            InputError: it cannot be made or written, or holds rows of another schema version.
+            InputError: another sweep writes there; it cannot be written; or it holds rows of another schema version.
         """
-        try:
+        with self._errors_told():
             self.path.mkdir(parents=True, exist_ok=True)
-            if fresh and self.rows_file.is_file():  # never delete in a folder that no sweep has written
-                for folder in ("details", "references"):
-                    shutil.rmtree(self.path / folder, ignore_errors=True)
-                self.rows_file.unlink()
-                (self.path / "environment.json").unlink(missing_ok=True)
-            self._drop_torn_line()
-            (self.path / "rows.partial").touch()  # is it writable?
-            (self.path / "rows.partial").unlink()
+            lock = FileLock(self.path / "sweep.lock")
+            holder = self.path / "sweep.json"
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                raise InputError(
+                    f"{self.path}: another sweep is writing there{_who(holder)}; wait for it, or choose another --out"
+                ) from None
+        try:
+            with self._errors_told():
+                self._replace("sweep.json", {"process": os.getpid(), "host": platform.node(), "since": _now()})
+                if fresh and self.rows_file.is_file():  # never delete in a folder that no sweep has written
+                    self._remove_results()
+                self._drop_torn_line()
+            self.rows()
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+    @contextmanager
+    def _errors_told(self) -> Iterator[None]:
+        """Whatever the system refuses becomes a plain message."""
+        try:
+            yield
         except OSError as error:
-            raise InputError(f"{self.path}: cannot write there: {error.strerror}") from None
-        self.rows()
+            where = error.filename or self.path
+            raise InputError(
+                f"{where}: cannot write there: {error.strerror}; what was measured before is kept"
+            ) from None
+
+    def _remove_results(self) -> None:
+        for folder in ("details", "references"):
+            shutil.rmtree(self.path / folder, ignore_errors=True)
+        self.rows_file.unlink()
+        for name in ("environment.json", "rows.parquet"):
+            (self.path / name).unlink(missing_ok=True)
 
     def rows(self) -> list[Row]:
         """All rows so far; none if there is no file.
@@ -151,16 +185,39 @@ class RunDirectory:
         """The last row of each case, in the order in which cases first appeared."""
         return list({row.case_id: row for row in self.rows()}.values())
 
-    def append(self, row: Row) -> None:
-        """Add a row and flush it to disk."""
-        with self.rows_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row.model_dump(mode="json"), allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+    def save_reference(self, case: Case, content: bytes) -> None:
+        """Keep the truth of a case's problem."""
+        with self._errors_told():
+            self.reference(case).parent.mkdir(exist_ok=True)
+            _write_whole(self.reference(case), content)
 
-    def record_environment(self, environment_id: str, environment: dict[str, Any]) -> None:
-        """Add the environment to environment.json, which holds all under which rows were measured."""
-        self._replace("environment.json", {**self.environments(), environment_id: environment})
+    def save_row(self, row: Row, files: Mapping[str, bytes], environment: Mapping[str, Any]) -> None:
+        """Add a row and flush it to disk, after the details and the environment that belong to it.
+
+        Raises:
+            InputError: it cannot be written: the disk is full, for example. Then the row is not there, not even half.
+        """
+        line = json.dumps(row.model_dump(mode="json"), allow_nan=False) + "\n"
+        with self._errors_told():
+            folder = self.path / "details" / row.case_id
+            if files:
+                folder.mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                _write_whole(folder / name, content)
+            if environment and row.environment_id not in self.environments():
+                self._replace("environment.json", {**self.environments(), row.environment_id: environment})
+            self._append(line.encode())
+
+    def _append(self, line: bytes) -> None:
+        length = self.rows_file.stat().st_size if self.rows_file.is_file() else 0
+        try:
+            with self.rows_file.open("ab") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            os.truncate(self.rows_file, length)
+            raise
 
     def environments(self) -> dict[str, Any]:
         """environment_id -> description.
@@ -178,23 +235,53 @@ class RunDirectory:
     def export(self) -> pd.DataFrame:
         """Write rows.parquet: a row per case, nested fields as columns ``case.source.genes``; and return it."""
         frame = as_frame(self.latest_rows())
-        partial = self.path / "rows.partial"
-        frame.to_parquet(partial, index=False)
-        partial.replace(self.path / "rows.parquet")
+        with self._errors_told():
+            _write_whole(self.path / "rows.parquet", frame.to_parquet(index=False))
         return frame
 
+    @property
+    def torn_line(self) -> str | None:
+        """What to say of a line at the end that a crash left incomplete; None if all are whole."""
+        if not self.rows_file.is_file():
+            return None
+        whole = self._whole_lines()
+        if len(whole) == self.rows_file.stat().st_size:
+            return None
+        number = len(whole.splitlines()) + 1
+        return f"{self.rows_file}:{number}: is incomplete, as a crash leaves it; its case is measured again"
+
     def _replace(self, name: str, content: dict[str, Any]) -> None:
-        partial = self.path / f"{name}.partial"
-        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        partial.replace(self.path / name)
+        _write_whole(self.path / name, json.dumps(content, indent=1).encode())
 
     def _drop_torn_line(self) -> None:
-        if self.rows_file.is_file():
-            whole = self._whole_lines()
-            if len(whole) < self.rows_file.stat().st_size:
-                self.rows_file.write_bytes(whole)
+        if self.torn_line:
+            os.truncate(self.rows_file, len(self._whole_lines()))
 
     def _whole_lines(self) -> bytes:
         """A crash may leave half a line at the end; that case is measured again."""
         content = self.rows_file.read_bytes()
         return content[: content.rfind(b"\n") + 1]
+
+
+def _write_whole(file: Path, content: bytes) -> None:
+    """Renamed into place when complete; a file that cannot be completed leaves nothing."""
+    partial = file.with_name(file.name + ".partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(file)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _who(holder: Path) -> str:
+    """Which sweep that is, as far as it says so."""
+    try:
+        known = json.loads(holder.read_text(encoding="utf-8"))
+        return f" (process {known['process']} on {known['host']}, since {known['since']})"
+    except (OSError, ValueError, KeyError):
+        return ""

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
@@ -43,15 +43,24 @@ class MeasureSettings(_Model):
     """How carefully to measure; not part of a case's identity.
 
     Attributes:
-        repeats: timed calls, at least; they go on until `min_seconds` have been timed.
+        timed: whether times are measured at all.
+        repeats, min_seconds: timed calls and seconds of timed calls, at least.
+        interval, max_seconds: they go on until the 95 % interval of the median time lies within that share of it, or
+            for so many seconds, whichever comes first.
         reference_max_genes: no truth is computed for more genes (its cost grows with their square).
         time_limit: seconds that one case may take in all before it is stopped.
+        memory_limit: GiB that the process of one case may take, what it loads included; None: nine tenths of what is
+            available when it starts.
     """
 
+    timed: bool = True
     repeats: int = Field(5, ge=5)
     min_seconds: float = Field(0.5, ge=0, allow_inf_nan=False)
+    max_seconds: float = Field(2.0, ge=0, allow_inf_nan=False)
+    interval: float = Field(0.05, gt=0, allow_inf_nan=False)
     reference_max_genes: int = Field(20_000, ge=2)
     time_limit: float = Field(900.0, gt=0, allow_inf_nan=False)
+    memory_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
 
 
 class Case(_Model):
@@ -230,6 +239,12 @@ class Scenario(_Model):
         if not grids:
             raise InputError(f"scenario {self.name!r} has no ranking to replace; use real-ranking")
         return self.model_copy(update={"grids": grids, "summary": f"{Path(ranking).name} × {Path(gene_sets).name}"})
+
+    def with_settings(self, changes: Mapping[str, Any]) -> "Scenario":
+        """The same with other `MeasureSettings`."""
+        with _plain_errors("settings"):
+            measure = MeasureSettings.model_validate({**self.measure.model_dump(), **changes})
+        return self.model_copy(update={"measure": measure})
 
     def cases(self) -> list[Case]:
         """All points of all grids, without repetition.

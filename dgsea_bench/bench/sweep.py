@@ -1,18 +1,27 @@
 """The only place where scenarios, engines and results meet: plan a sweep, then run it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from dgsea_bench.bench.engines import run_case, run_reference
+from dgsea_bench.bench.engines import Engine, LocalEngine
 from dgsea_bench.bench.environment import describe_environment
+from dgsea_bench.bench.lines import Lines
 from dgsea_bench.bench.results import Row, RunDirectory, as_frame
 from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, Scenario, contestant, read_scenario
+from dgsea_bench.bench.selection import select
+from dgsea_bench.bench.spec import FAILURES, Isolation, Outcome, Spec, Task
+from dgsea_bench.bench.worker import TRUTH
+from dgsea_bench.core.errors import InputError
 from dgsea_bench.data.sources import RankingSource
 from dgsea_bench.scoring import describe_problem
+
+Timing = Literal["alone", "together", "none"]
+"""Cases that are timed have their machine for themselves; or run beside others; or nothing is timed."""
 
 
 class Observer:
@@ -30,11 +39,12 @@ class Plan:
     """What a sweep is going to do.
 
     Attributes:
-        scenario: the scenario, with any choice of backends or files applied.
+        scenario: the scenario, with any choice of backends, axes or files applied.
         directory: where results go.
         cases: all cases. pending: those that have no finished row there yet.
         fresh: whether what is in the directory is removed first.
         remarks: what is worth saying about the inputs: ties, sets left out.
+        timing, isolation: how cases are measured.
     """
 
     scenario: Scenario
@@ -43,109 +53,242 @@ class Plan:
     pending: tuple[Case, ...]
     fresh: bool
     remarks: tuple[str, ...]
+    timing: Timing = "alone"
+    isolation: Isolation = "process"
 
 
 def plan_sweep(
     name_or_path: str | Path,
     *,
     backends: Sequence[str] = (),
+    axes: Mapping[str, Sequence[Any]] | None = None,
+    where: str = "",
     out: Path | None = None,
     fresh: bool = False,
+    retry: bool = False,
     ranking: str | None = None,
     gene_sets: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    limits: Mapping[str, float] | None = None,
+    timing: Timing = "alone",
+    isolation: Isolation = "process",
 ) -> Plan:
     """Expand a scenario and read its inputs once, writing nothing.
 
     Args:
         name_or_path: a built-in scenario or a TOML file.
-        backends: measure these only.
+        backends: measure these only, such as ``nyswin[anchors=128]``.
+        axes: values in the place of the scenario's, such as ``{"genes": [512, 1024]}``.
+        where: measure these cases only, such as ``backend=fastsum genes=978``.
         out: the directory; by default ``reports/`` and the name of the scenario, or of the ranking if one is given.
         fresh: measure everything anew.
+        retry: measure again what failed.
         ranking: a .rnk in the place of that of the scenario.
         gene_sets: a .gmt to go with it.
         settings: how to read them: ``duplicates``, ``min_size``, ``max_size`` of `RankingSource`.
+        limits: ``time_limit``, ``memory_limit`` of `MeasureSettings`, in the place of the scenario's.
+        timing: of timed cases.
+        isolation: ``"none"`` measures in this process, for a debugger.
 
     Raises:
         InputError: anything that cannot be used, before any work is done.
     """
-    scenario = read_scenario(name_or_path)
-    if backends:
-        scenario = scenario.with_backends(list(backends))
+    scenario = _changed(read_scenario(name_or_path), backends, axes, limits, timing)
     if ranking is not None and gene_sets is not None:
         scenario = scenario.with_ranking(ranking, gene_sets, **(settings or {}))
     folder = Path(ranking).stem if ranking is not None else scenario.name
     directory = RunDirectory(out or Path("reports") / folder)
-    cases = scenario.cases()
-    before = [] if fresh else directory.latest_rows()
-    done = {row.case_id for row in before if _is_finished(row)}
-    others = {row.case_id for row in before} - {case.case_id for case in cases}
+    cases = select(scenario.cases(), where) if where else scenario.cases()
+    before = {} if fresh else {row.case_id: row for row in directory.latest_rows()}
+    others = before.keys() - {case.case_id for case in cases}
+    torn = None if fresh else directory.torn_line
     return Plan(
         scenario=scenario,
         directory=directory,
         cases=tuple(cases),
-        pending=tuple(case for case in cases if case.case_id not in done),
+        pending=tuple(case for case in cases if not _is_finished(case, before.get(case.case_id), retry=retry)),
         fresh=fresh,
-        remarks=(*_remarks(cases), *_about_others(len(others), directory)),
+        remarks=(*_remarks(cases), *_about_others(len(others), directory), *([torn] if torn else [])),
+        timing=timing,
+        isolation=isolation,
     )
 
 
-def run_plan(plan: Plan, *, observer: Observer | None = None) -> list[Row]:
+def _changed(
+    scenario: Scenario,
+    backends: Sequence[str],
+    axes: Mapping[str, Sequence[Any]] | None,
+    limits: Mapping[str, float] | None,
+    timing: Timing,
+) -> Scenario:
+    """The scenario as the user wants it this time."""
+    if timing not in get_args(Timing):
+        raise InputError(f"timing is {timing!r}; known: {', '.join(get_args(Timing))}")
+    if axes:
+        scenario = scenario.with_axes(axes)
+    if backends:
+        scenario = scenario.with_backends(list(backends))
+    untimed = {"timed": False} if timing == "none" else {}
+    return scenario.with_settings({**(limits or {}), **untimed})
+
+
+def run_plan(plan: Plan, *, engine: Engine | None = None, observer: Observer | None = None) -> list[Row]:
     """Measure the pending cases, each row on disk as soon as it is there; then write rows.parquet.
+
+    Args:
+        plan: what to do.
+        engine: where cases run; None: on this machine, one after the other.
+        observer: who is told.
 
     Returns:
         The rows of all cases of the plan, those measured earlier included.
+
+    Raises:
+        InputError: the directory cannot be written, or is another sweep's; or the engine is gone.
     """
-    watcher = observer or Observer()
     directory = plan.directory
-    directory.prepare(fresh=plan.fresh)
-    known = {row.case_id: row for row in directory.latest_rows()}
-    environment_id, environment = describe_environment()
-    without_reference: dict[str, str] = {}
-    for case in plan.pending:
-        if not _never_runs(case) and case.reference_id not in without_reference:
-            watcher.started(case, "truth")
-            failure = run_reference(case, directory)
-            if failure:
-                without_reference[case.reference_id] = failure
-        watcher.started(case, "measuring")
-        outcome = run_case(case, directory)
-        if case.reference_id in without_reference and outcome["status"] == "done":
-            outcome["without_truth"] = without_reference[case.reference_id]
-        row = Row.of_case(case, outcome, plan.scenario.name, environment_id)
-        if _is_news(row, known.get(row.case_id)):
-            directory.record_environment(environment_id, environment)
-            directory.append(row)
-        watcher.finished(row)
-    directory.export()
+    with directory.open_for_writing(fresh=plan.fresh):
+        try:
+            with engine or LocalEngine() as running:
+                _Progress(plan, running, observer or Observer()).run()
+        finally:
+            directory.export()
     wanted = {case.case_id for case in plan.cases}
     return [row for row in directory.latest_rows() if row.case_id in wanted]
+
+
+class _Progress:
+    """A plan under way: what waits, what runs, what is known of truths."""
+
+    def __init__(self, plan: Plan, engine: Engine, observer: Observer) -> None:
+        self.plan, self.engine, self.observer = plan, engine, observer
+        self.directory = plan.directory
+        self.waiting = {case.case_id: case for case in plan.pending}
+        self.running: dict[Future[Outcome], Spec] = {}
+        self.without_truth: dict[str, str] = {}
+        self.known = {row.case_id: row for row in self.directory.latest_rows()}
+        self.lines = Lines(plan.cases)
+        for row in self.known.values():
+            if row.case_id not in self.waiting:
+                self.lines.record(row)
+
+    def run(self) -> None:
+        """Until nothing waits and nothing runs."""
+        while self.waiting or self.running:
+            self._fill()
+            if self.running:
+                done, _ = wait(self.running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._take(self.running.pop(future), future.result())
+
+    def _fill(self) -> None:
+        """Give the engine as much as it can work on; what needs no work has its row at once."""
+        for case in list(self.waiting.values()):
+            if len(self.running) >= self.engine.slots:
+                return
+            busy = {spec.case.case_id for spec in self.running.values() if spec.task == "case"}
+            if not self.lines.smaller(case).isdisjoint(self.waiting.keys() | busy):
+                continue  # whether it is worth trying depends on them
+            reason = self._reason_to_skip(case)
+            if reason:
+                del self.waiting[case.case_id]
+                environment_id, environment = describe_environment()
+                self._finish(case, Outcome("skipped", reason, {}, {}, environment_id, environment))
+            else:
+                self._start(case)
+
+    def _reason_to_skip(self, case: Case) -> str | None:
+        here = contestant(case).unavailable(case.device) if self.engine.is_here else None
+        return case.skip or here or self.lines.reason_to_skip(case)
+
+    def _start(self, case: Case) -> None:
+        """Work on a case, or on its truth if that is not there yet."""
+        reference = self.directory.reference(case)
+        if case.reference_id in self.without_truth or reference.is_file():
+            del self.waiting[case.case_id]
+            truth = reference.read_bytes() if reference.is_file() else None
+            self._submit("case", case, truth)
+        elif not any(spec.task == "reference" and _same_truth(spec.case, case) for spec in self.running.values()):
+            self._submit("reference", case, None)
+
+    def _submit(self, task: Task, case: Case, truth: bytes | None) -> None:
+        alone = self.plan.timing == "alone"
+        share = 1 if alone and task == "case" and case.measure.timed else self.engine.share
+        spec = Spec(
+            task=task,
+            case=case,
+            inputs=case.source.input_hashes(),
+            isolation=self.plan.isolation,
+            alone=alone,
+            share=share,
+            truth=truth,
+        )
+        self.observer.started(case, "truth" if task == "reference" else "measuring")
+        self.running[self.engine.submit(spec)] = spec
+
+    def _take(self, spec: Spec, outcome: Outcome) -> None:
+        case = spec.case
+        if spec.task == "case":
+            self._finish(case, outcome)
+        elif outcome.status == "done":
+            self.directory.save_reference(case, outcome.files[TRUTH])
+        else:
+            self.without_truth[case.reference_id] = f"the truth could not be computed: {outcome.reason}"
+
+    def _finish(self, case: Case, outcome: Outcome) -> None:
+        """A row for a case, on disk unless it says what the last one said."""
+        if case.reference_id in self.without_truth and outcome.status == "done":
+            untrue = {"without_truth": self.without_truth[case.reference_id]}
+            outcome = replace(outcome, fields={**outcome.fields, **untrue})
+        row = Row.of_case(case, outcome, self.plan.scenario.name)
+        if _is_news(row, self.known.get(row.case_id)):
+            self.directory.save_row(row, outcome.files, outcome.environment)
+        self.lines.record(row)
+        self.observer.finished(row)
+
+
+def _same_truth(one: Case, other: Case) -> bool:
+    return one.reference_id == other.reference_id
 
 
 def run_sweep(
     name_or_path: str | Path,
     *,
-    backends: Sequence[str] = (),
-    out: Path | None = None,
-    fresh: bool = False,
+    engine: Engine | None = None,
     observer: Observer | None = None,
+    **choices: Any,
 ) -> pd.DataFrame:
     """Run a scenario and return its rows, a column per field and metric (``metrics.value_error_mean``).
 
+    Args:
+        name_or_path: a built-in scenario or a TOML file.
+        engine: where cases run; None: on this machine, one after the other.
+        observer: who is told.
+        choices: as those of `plan_sweep`, such as ``out`` and ``backends``.
+
     Raises:
-        InputError: as `plan_sweep`.
+        InputError: as `plan_sweep` and `run_plan`.
     """
-    plan = plan_sweep(name_or_path, backends=backends, out=out, fresh=fresh)
-    return as_frame(run_plan(plan, observer=observer))
+    plan = plan_sweep(name_or_path, **choices)
+    return as_frame(run_plan(plan, engine=engine, observer=observer))
 
 
-def _never_runs(case: Case) -> bool:
-    """Whether the case will be skipped, so that it needs no truth."""
-    return case.skip is not None or contestant(case).unavailable(case.device) is not None
+def _is_finished(case: Case, row: Row | None, *, retry: bool) -> bool:
+    """Whether a row says all that is wanted of a case. What was skipped is looked at again, which costs nothing."""
+    if row is None or row.measurement_version != MEASUREMENT_VERSION:
+        return False
+    if row.status == "done":
+        return bool(row.case["measure"]["timed"]) or not case.measure.timed
+    return row.status in FAILURES and not retry and not _may_take_more(case, row)
 
 
-def _is_finished(row: Row) -> bool:
-    return row.status == "done" and row.measurement_version == MEASUREMENT_VERSION
+def _may_take_more(case: Case, row: Row) -> bool:
+    """Whether what ran out is allowed more of it this time."""
+    if row.status == "out of time":
+        return case.measure.time_limit > row.case["measure"]["time_limit"]
+    if row.status == "out of memory":
+        return (case.measure.memory_limit or 0.0) > (row.process.get("memory_limit_gib") or 0.0)
+    return False
 
 
 def _is_news(row: Row, before: Row | None) -> bool:

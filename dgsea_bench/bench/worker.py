@@ -1,34 +1,123 @@
-"""What runs in a fresh process: ``python -m dgsea_bench.bench.worker REQUEST RESULT``, both files of JSON."""
+"""What is done in a fresh process: read the request in a folder, work, and leave the outcome there as files."""
 
 import json
-import sys
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from dgsea_bench.bench.measure import measure_case
 from dgsea_bench.bench.measure_significance import measure_significance
+from dgsea_bench.bench.memory import limit_gpu_memory
 from dgsea_bench.bench.reference import Reference, compute_reference
-from dgsea_bench.bench.scenario import Case
+from dgsea_bench.bench.scenario import MEASUREMENT_VERSION
+from dgsea_bench.bench.spec import Outcome, Spec
+from dgsea_bench.core.errors import InputError
+
+REASON_LENGTH = 500
+REQUEST, TRUTH, RESULT, FILES = "request.json", "truth.npz", "result.json", "files"
+MEMORY_RAN_OUT = (
+    "MemoryError",
+    "bad_alloc",
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "Unable to allocate",
+    "not enough memory",
+    "out of memory",
+)
+"""How torch, numpy, numba, C++ and the system say it."""
 
 
-def main(request_file: str, result_file: str) -> None:
-    """Do what the request says and write the result, renamed into place when complete."""
-    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
-    case = Case.model_validate(request["case"])
+def main(folder: Path) -> None:
+    """Work; an exception becomes an outcome too."""
+    try:
+        work(folder)
+    except BaseException as error:  # a backend may call sys.exit
+        status = "out of memory" if _is_for_memory(error) else "failed"
+        _write_result(folder, {"status": status, "reason": describe_error(error)})
+
+
+def work(folder: Path) -> None:
+    """Do what the request says, in this process."""
+    request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
+    if request["measurement_version"] != MEASUREMENT_VERSION:
+        raise RuntimeError(f"asked for version {request['measurement_version']} of the measurement")
+    spec = Spec.model_validate(request)
+    case, truth = spec.case, folder / TRUTH
+    _check_inputs(spec)
     torch.set_num_threads(case.threads)
-    reference = Path(request["reference"])
-    if request["task"] == "reference":
-        compute_reference(case).save(reference)
-        result = {"status": "done"}
+    limit = limit_gpu_memory(case.device, case.measure.memory_limit)
+    if spec.task == "reference":
+        compute_reference(case).save(folder / FILES / TRUTH)
+        result: dict[str, Any] = {"status": "done"}
     else:
-        known = Reference.load(reference) if reference.is_file() else Reference()
+        known = Reference.load(truth) if truth.is_file() else Reference()
         measure = measure_significance if case.task == "significance" else measure_case
-        result = measure(case, known, Path(request["details"]))
-    partial = Path(result_file + ".partial")
+        result = measure(case, known, folder / FILES)
+    told = {"isolation": spec.isolation, "threads": torch.get_num_threads()}
+    result["process"] = {**told, **limit, **result.get("process", {})}
+    _write_result(folder, result)
+
+
+def write_request(folder: Path, spec: Spec) -> None:
+    """Leave a spec for `work`."""
+    (folder / REQUEST).write_text(spec.model_dump_json(exclude={"truth"}), encoding="utf-8")
+    if spec.truth is not None:
+        (folder / TRUTH).write_bytes(spec.truth)
+
+
+def read_outcome(folder: Path) -> Outcome | None:
+    """What `work` or `main` left; None if it came to no end."""
+    if not (folder / RESULT).is_file():
+        return None
+    fields = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    status, reason = fields.pop("status"), fields.pop("reason", None)
+    files = {path.name: path.read_bytes() for path in sorted((folder / FILES).glob("*"))} if status == "done" else {}
+    return Outcome(status, reason, fields, files)
+
+
+def plain(lines: Sequence[str]) -> str:
+    """Lines of somebody else's as one of ours: no control characters, which a terminal would obey, and not too long."""
+    text = " ".join(" ".join(lines).split())
+    return "".join(character if character.isprintable() else "?" for character in text)[-REASON_LENGTH:]
+
+
+def speaks_of_memory(text: str) -> bool:
+    """Whether last words say that memory ran out."""
+    return any(words in text for words in MEMORY_RAN_OUT)
+
+
+def describe_error(error: BaseException) -> str:
+    """``ValueError: what it says (file.py:12 in rank)``; what we say ourselves without the place."""
+    told = plain(f"{type(error).__name__}: {error}".splitlines()) if not isinstance(error, InputError) else str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames or isinstance(error, InputError):
+        return told
+    return f"{told} ({Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name})"
+
+
+def _is_for_memory(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+            return True
+        if isinstance(error, (RuntimeError, OSError)) and speaks_of_memory(str(error)):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _check_inputs(spec: Spec) -> None:
+    """On another machine a file of that name may be another file."""
+    if not spec.inputs:
+        return
+    for name, digest in spec.case.source.input_hashes().items():
+        if spec.inputs.get(name) != digest:
+            raise InputError(f"{name}: is not, on this machine, the file that the sweep was planned with")
+
+
+def _write_result(folder: Path, result: dict[str, Any]) -> None:
+    partial = folder / (RESULT + ".partial")
     partial.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
-    partial.replace(result_file)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    partial.replace(folder / RESULT)

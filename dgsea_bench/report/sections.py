@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
 
-from dgsea_bench.bench.results import Status
+from dgsea_bench.bench.spec import Status
 from dgsea_bench.bench.witnesses import WITNESSES
 from dgsea_bench.report import plots, tables, wording
 from dgsea_bench.report.calibration import calibration

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from dgsea_bench.bench.metrics import METRICS
-from dgsea_bench.bench.results import FAILURES, Row
+from dgsea_bench.bench.results import Row
+from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.report import wording
 from dgsea_bench.report.content import Cell, Table
 from dgsea_bench.report.rows import Problem, Result, Run

@@ -1,0 +1,2 @@
+from typing import Any
+def select(cases: Any, text: str) -> Any: return cases
