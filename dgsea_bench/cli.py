@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +17,8 @@ from rich.table import Column, Table
 from dgsea_bench import scoring
 from dgsea_bench.backends import backends as known_backends
 from dgsea_bench.backends import get_backend
-from dgsea_bench.bench import promises
 from dgsea_bench.bench.scenario import built_in_scenarios, read_scenario
+from dgsea_bench.bench.selection import parse_settings, split_backends
 from dgsea_bench.bench.sweep import plan_sweep
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
@@ -26,9 +26,7 @@ from dgsea_bench.data.formats import Duplicates
 from dgsea_bench.data.sources import read_problem
 from dgsea_bench.report import render_report
 from dgsea_bench.show_scores import ScoreWatcher, show_scores
-from dgsea_bench.show_sweep import run_and_report, show_plan
-from dgsea_bench.terminal import err, out, say, waiting
-from dgsea_bench.testing import ContractError, check_backend, measured_tolerance
+from dgsea_bench.terminal import err, out, say
 
 app = typer.Typer(
     help="Measure ways of computing differentiable gene set enrichment (dGSEA), and read which one to use.",
@@ -54,57 +52,118 @@ def sweep(
     scenarios: Annotated[
         list[str] | None, typer.Argument(help="Names of built-in scenarios or .toml files. [default: default]")
     ] = None,
-    backends: Annotated[str, typer.Option(help="Measure these only, such as exact,nyswin.")] = "",
-    output: Annotated[Path | None, typer.Option("--out", help="Directory of results. [default: reports/NAME]")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cases and write nothing.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Measure anew what an earlier sweep measured.")] = False,
+    backends: Annotated[
+        str, typer.Option(help="Measure these only, such as 'exact,nyswin[anchors=128]'.")
+    ] = "",
+    axes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Other values of an axis, such as genes=512,1024. Repeatable."),
+    ] = None,
+    where: Annotated[
+        str,
+        typer.Option("--filter", help="Only cases such as 'backend=fastsum genes=978'."),
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the cases and write nothing.")
+    ] = False,
     ranking: Annotated[
         str | None, typer.Option(help="A ranking (.rnk) of yours, in the place of the scenario's.")
     ] = None,
-    gene_sets: Annotated[str | None, typer.Option(help="Gene sets (.gmt) of yours, to go with --ranking.")] = None,
+    gene_sets: Annotated[
+        str | None, typer.Option(help="Gene sets (.gmt) of yours, to go with --ranking.")
+    ] = None,
     duplicates: Annotated[
         str | None,
-        typer.Option(help="With --ranking, for genes listed twice: error, max-abs or mean. [default: error]"),
+        typer.Option(help="For genes listed twice: error, max-abs or mean. [default: error]"),
     ] = None,
-    min_size: Annotated[int | None, typer.Option(help="With --ranking: smallest gene set. [default: 15]")] = None,
-    max_size: Annotated[int | None, typer.Option(help="With --ranking: largest gene set. [default: 500]")] = None,
+    min_size: Annotated[
+        int | None, typer.Option(help="Smallest gene set of yours. [default: 15]")
+    ] = None,
+    max_size: Annotated[
+        int | None, typer.Option(help="Largest gene set of yours. [default: 500]")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--out", help="Directory of results. [default: reports/NAME]"),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--fresh", help="Go on where the last sweep stopped, or measure anew."),
+    ] = True,
+    retry: Annotated[
+        str | None, typer.Option(help="'failed': measure again what failed or ran out.")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds for one case. [default: 900]")
+    ] = None,
+    memory_limit: Annotated[
+        float | None,
+        typer.Option(help="GiB for the process of one case. [default: 0.9 of what is free]"),
+    ] = None,
+    timing: Annotated[
+        str,
+        typer.Option(
+            help="Timed cases run alone on their machine, or together with others; none: time nothing."
+        ),
+    ] = "alone",
+    isolation: Annotated[
+        str, typer.Option(help="none: measure in this process, without limits, for a debugger.")
+    ] = "process",
+    engine: Annotated[str, typer.Option(help="local, or dask.")] = "local",
+    jobs: Annotated[
+        int, typer.Option(help="Cases at a time, of those that are not timed alone.")
+    ] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a Dask cluster: tcp://HOST:PORT. [default: --jobs workers on this machine]"),
+    ] = None,
 ) -> None:
     """Measure scenarios and write a report.
 
-    Every case runs in a process of its own; its row is on disk when it ends. The same command again goes on where the
-    last one stopped. Results: rows.jsonl, rows.parquet, details/, references/, environment.json and index.html, the
-    report, which opens in any browser.
+    Every case runs in a process of its own, with limits; its row is on disk when it ends. The same command again goes
+    on where the last one stopped. Results: rows.jsonl, rows.parquet, details/, references/, environment.json and
+    index.html, the report, which opens in any browser.
 
-    For example, only one backend:  python -m dgsea_bench sweep scaling --backends exact
+    For example, a few cases only:  python -m dgsea_bench sweep scaling --backends exact --set genes=512,1024
 
     On your own ranking:  python -m dgsea_bench sweep real-ranking --ranking mine.rnk --gene-sets mine.gmt
+
+    On a cluster:  python -m dgsea_bench sweep scaling --engine dask --scheduler tcp://10.0.0.1:8786
     """
     given = {"duplicates": duplicates, "min_size": min_size, "max_size": max_size}
-    settings = {key: value for key, value in given.items() if value is not None}
+    settings = _those_given(given)
     _check_files(ranking, gene_sets, settings)
+    if retry not in (None, "failed"):
+        raise InputError(f"--retry is {retry!r}; the one thing that can be measured again is 'failed'")
     names = list(dict.fromkeys(scenarios or ["default"]))
-    chosen = _listed(backends)
     plans = []
     for name in names:
         directory = output / read_scenario(name).name if output and len(names) > 1 else output
         plans.append(
             plan_sweep(
                 name,
-                backends=chosen,
+                backends=split_backends(backends),
+                axes=parse_settings(axes or []),
+                where=where,
                 out=directory,
-                fresh=fresh,
+                fresh=not resume,
+                retry=retry is not None,
                 ranking=ranking,
                 gene_sets=gene_sets,
                 settings=settings,
+                limits=_those_given({"time_limit": time_limit, "memory_limit": memory_limit}),
+                timing=timing,  # type: ignore[arg-type]
+                isolation=isolation,  # type: ignore[arg-type]
             )
         )
-    failed = False
-    for plan in plans:
-        show_plan(plan, list_cases=dry_run)
-        if not dry_run:
-            failed |= run_and_report(plan)
-    if failed:
+    if not run_plans(plans, engine=engine, jobs=jobs, scheduler=scheduler, dry_run=dry_run):
         raise typer.Exit(1)
+
+
+def _those_given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _check_files(ranking: str | None, gene_sets: str | None, settings: dict[str, Any]) -> None:
@@ -229,58 +288,14 @@ def check() -> None:
 
     A broken contract of a backend is a failure (exit code 1). A promise of others that does not hold is a finding.
     """
-    table = Table("backend", "contract", "value error", "promised", "gradient error", "promised")
-    broken = []
-    for name in known_backends():
-        with waiting(f"checking {name}"):
-            try:
-                count = len(check_backend(name))
-                table.add_row(name, f"holds ({count} checks)", *_promised_and_measured(name))
-            except ContractError as failure:
-                table.add_row(name, "[red]broken[/red], see below")
-                broken.append(str(failure))
-            except InputError as error:
-                table.add_row(name, f"not checked: {escape(str(error))}")
-    say("Does each backend do what it declares?")
-    out.print(table)
+    broken = show_contracts()
     # One thread: problems are small, and on a busy machine threads that wait for one another take ten times as long.
-    with waiting("measuring what the release of the paper promises"), _threads(1):
-        errors, agreements = promises.nyswin_error(), promises.nyswin_agreement()
-    say(f"Does nyswin's mean relative error hold? (planted set of 30, 512 anchors, {promises.ERROR_SEEDS} seeds)")
-    limit = f"mean < {promises.PROMISED_ERROR:.2%}"
-    out.print(_promise_table(errors, limit, ("mean", "highest"), "{:.3%}".format))
-    say(
-        f"Does its dNES rank gene sets as NES does? (Spearman correlation, {promises.SETS} sets of "
-        f"{promises.SET_SIZE}, {promises.PERMUTATIONS} permutations, {promises.AGREEMENT_SEEDS} seeds)"
-    )
-    limit = f"> {promises.PROMISED_AGREEMENT}"
-    out.print(_promise_table(agreements, limit, ("median", "lowest"), "{:.3f}".format))
-    kept = sum(each.holds for each in (*errors, *agreements))
-    say(
-        f"{len(broken) or 'no'} contract{'' if len(broken) == 1 else 's'} of backends broken; the release's promises "
-        f"hold in {kept} of {len(errors) + len(agreements)} cases (usually: in the median, but not for every seed)"
-    )
+    with _threads(1):
+        show_promises(len(broken))
     for message in broken:
         err.print(message, markup=False, highlight=False, soft_wrap=True)
     if broken:
         raise typer.Exit(1)
-
-
-def _promise_table(
-    found: Sequence[promises.Promise], limit: str, headings: tuple[str, str], form: Callable[[float], str]
-) -> Table:
-    table = Table("problem", "genes", "promised", *headings, "holds")
-    for each in found:
-        holds = "yes" if each.always else "usually" if each.holds else "no"
-        table.add_row(each.generator, f"{each.genes:,}", limit, form(each.typical), form(each.worst), holds)
-    return table
-
-
-def _promised_and_measured(name: str) -> list[str]:
-    """Value error measured and promised, gradient error measured and promised, in float64."""
-    measured, promised = measured_tolerance(name), get_backend(name).tolerance(torch.float64)
-    cells = [f"{measured.value:.1e}", f"{promised.value:.1e}", f"{measured.gradient:.1e}", f"{promised.gradient:.1e}"]
-    return cells if known_backends()[name].differentiable else [*cells[:2], "no gradient", ""]
 
 
 @app.command()

@@ -1,6 +1,8 @@
 """How a sweep is announced, watched and summed up in the terminal."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 
 import typer
@@ -8,8 +10,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from dgsea_bench.bench.engines import Engine, make_engine
 from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.scenario import Case
+from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.bench.sweep import Observer, Plan, run_plan
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
@@ -24,7 +28,7 @@ def show_plan(plan: Plan, *, list_cases: bool) -> None:
     for remark in plan.remarks:
         say(f"  {remark}")
     already = f", {finished} of them measured before (--fresh measures anew)" if finished else ""
-    say(f"  {len(plan.cases)} cases{already}; results in {plan.directory.path}")
+    say(f"  {wording.plural(len(plan.cases), 'case')}{already}; results in {plan.directory.path}")
     if list_cases:
         table = Table("case", "backend", "problem", "threads", "")
         for case in plan.cases:
@@ -33,27 +37,67 @@ def show_plan(plan: Plan, *, list_cases: bool) -> None:
         out.print(table)
 
 
-def run_and_report(plan: Plan) -> bool:
+def run_plans(plans: Sequence[Plan], *, engine: str, jobs: int, scheduler: str | None, dry_run: bool) -> bool:
+    """Show plans and run them one after the other, on one engine; whether no case failed."""
+    if dry_run:
+        for plan in plans:
+            show_plan(plan, list_cases=True)
+        return True
+    if any(plan.isolation == "none" for plan in plans) and (engine != "local" or jobs != 1):
+        raise InputError("--isolation none measures in this process, one case at a time: leave out --engine and --jobs")
+    with waiting("connecting to Dask") if engine == "dask" else nullcontext():
+        place = make_engine(engine, jobs=jobs, scheduler=scheduler)
+    with place, _ended_by_the_system():
+        failed = False
+        for plan in plans:
+            show_plan(plan, list_cases=False)
+            if jobs > 1 and plan.timing == "alone" and any(case.measure.timed for case in plan.pending):
+                say("  timed cases run one at a time on a machine, whatever --jobs says; see --timing")
+            failed |= run_and_report(plan, place)
+    return not failed
+
+
+@contextmanager
+def _ended_by_the_system() -> Iterator[None]:
+    """SIGTERM, by which batch systems end a job, ends a sweep as cleanly as Ctrl-C does."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run_and_report(plan: Plan, engine: Engine) -> bool:
     """Run a plan with progress and print the summary; whether a case failed."""
     try:
         watcher = _Watcher(plan)
         with watcher:
-            rows = run_plan(plan, observer=watcher)
+            rows = run_plan(plan, engine=engine, observer=watcher)
     except KeyboardInterrupt:
         text = f"stopped; what is measured is in {plan.directory.path}, and the same command goes on from there"
         err.print(text, markup=False, soft_wrap=True)
         raise typer.Exit(130) from None
-    except OSError as error:
-        text = f"{error.filename or plan.directory.path}: cannot write there: {error.strerror}"
-        raise InputError(f"{text}; what was measured before is kept") from None
     out.print(summary(rows))
-    failed = [row for row in rows if row.status == "failed"]
-    for row in failed:
-        say(f"failed: {row.label} on {describe(Case.model_validate(row.case))}: {row.reason}")
+    for row in rows:
+        _say_what_is_amiss(row)
+    failed = [row for row in rows if row.status in FAILURES]
+    if len(failed) > len(watcher.failed):
+        say("What failed in an earlier sweep is not measured again unless --retry failed asks for it.")
     with waiting("drawing the report"):
         page = render_report(plan.directory.path)
     say(f"report: {page}")
     return bool(failed)
+
+
+def _say_what_is_amiss(row: Row) -> None:
+    """Why a case failed, and what is flagged."""
+    told = [f"{row.status}: {row.reason}"] if row.status in FAILURES else []
+    for text in (*told, *(f"flagged: {flag}" for flag in row.flags)):
+        say(f"{row.label} on {describe(Case.model_validate(row.case))}: {text}")
 
 
 class _Watcher(Bar, Observer):
@@ -65,6 +109,7 @@ class _Watcher(Bar, Observer):
         super().__init__(*columns, expand=True)
         self.total = len(plan.pending)
         self.count = 0
+        self.failed: list[Row] = []
         if self.bar:
             self.task = self.bar.add_task("", total=self.total)
 
@@ -77,6 +122,8 @@ class _Watcher(Bar, Observer):
     def finished(self, row: Row) -> None:
         """Count a row."""
         self.count += 1
+        if row.status in FAILURES:
+            self.failed.append(row)
         if self.bar:
             self.bar.advance(self.task)
         else:

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float
-from scipy import stats
 from torch import Tensor
 
 from dgsea_bench.core.errors import InputError
@@ -219,7 +219,7 @@ def benjamini_hochberg(p_value: Float[Tensor, "profiles sets"]) -> Float[Tensor,
     adjusted = np.full_like(values, math.nan)
     for row, known in enumerate(np.isfinite(values)):
         if known.any():
-            adjusted[row, known] = stats.false_discovery_control(values[row, known])
+            adjusted[row, known] = scipy.stats.false_discovery_control(values[row, known])
     return torch.from_numpy(adjusted).to(p_value)
 
 

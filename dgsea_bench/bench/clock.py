@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from dgsea_bench.bench.scenario import MeasureSettings
 
@@ -81,7 +81,8 @@ def median_interval(seconds: np.ndarray) -> Interval:
     fewer than six values it is their range, of a lower confidence: 94 % with five.
     """
     ordered = np.sort(seconds)
-    outside = max(int(stats.binom.ppf((1 - CONFIDENCE) / 2, len(ordered), 0.5)), 1)
+    below = scipy.special.bdtr(np.arange(len(ordered)), len(ordered), 0.5)
+    outside = max(int(np.searchsorted(below, (1 - CONFIDENCE) / 2)), 1)
     return float(ordered[outside - 1]), float(ordered[-outside])
 
 

@@ -14,7 +14,7 @@ from dgsea_bench.bench.isolation import remove_leftovers, run_case
 from dgsea_bench.bench.scenario import MEASUREMENT_VERSION
 from dgsea_bench.bench.spec import Outcome, Spec
 from dgsea_bench.bench.worker import describe_error
-from dgsea_bench.core.errors import InputError
+from dgsea_bench.core.errors import InputError, did_you_mean
 
 
 class Engine(ABC):
@@ -55,14 +55,29 @@ class Engine(ABC):
         self.close()
 
 
+def make_engine(kind: str, *, jobs: int = 1, scheduler: str | None = None) -> Engine:
+    """The engine of that name, ``"local"`` or ``"dask"``.
+
+    Raises:
+        InputError: an unknown name, a scheduler that goes with another engine, or as `DaskEngine`.
+    """
+    if jobs < 1:
+        raise InputError(f"jobs is {jobs}; it must be at least 1")
+    if kind == "dask":
+        return DaskEngine(scheduler, jobs)
+    if kind != "local":
+        raise InputError(f"unknown engine {kind!r}; known: local, dask{did_you_mean(kind, ['local', 'dask'])}")
+    if scheduler is not None:
+        raise InputError(f"the scheduler {scheduler} goes with the engine dask: add --engine dask")
+    return LocalEngine(jobs)
+
+
 class LocalEngine(Engine):
     """This machine, a fresh process for each case; or, for debugging, no process but this one."""
 
     is_here = True
 
     def __init__(self, jobs: int = 1) -> None:
-        if jobs < 1:
-            raise InputError(f"jobs is {jobs}; it must be at least 1")
         self._jobs = jobs
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="case")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
-from scipy import stats
 from torch import Tensor
 
 from dgsea_bench.backends import Backend
@@ -208,7 +208,7 @@ def _calibration(table: pd.DataFrame, count: int, *, attainable: bool) -> dict[s
         metrics["p_attainable"] = attainable_share(counted)
     known = p[np.isfinite(p)]
     if known.size:
-        metrics["p_distance"] = float(stats.kstest(known, "uniform", method="asymp").statistic)
+        metrics["p_distance"] = float(scipy.stats.kstest(known, "uniform", method="asymp").statistic)
     return metrics
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+import scipy
 
 MIN_SETS_FOR_RANK_CORRELATION = 10
 SAMPLED_GENES = 256
@@ -99,7 +99,9 @@ def agreement_metrics(value: np.ndarray, classical: np.ndarray) -> dict[str, flo
     """Agreement of scores (B, P) with classical ES: sign, and median over profiles of Spearman across sets."""
     result = {"es_sign_agreement": float((np.sign(value) == np.sign(classical)).mean())}
     if value.shape[1] >= MIN_SETS_FOR_RANK_CORRELATION:
-        each = [stats.spearmanr(a, b).statistic for a, b in zip(value, classical) if np.ptp(a) > 0 and np.ptp(b) > 0]
+        each = [
+            scipy.stats.spearmanr(a, b).statistic for a, b in zip(value, classical) if np.ptp(a) > 0 and np.ptp(b) > 0
+        ]
         if each:
             result["es_spearman"] = float(np.median(each))
     return result
@@ -117,7 +119,7 @@ def profile_agreement(nes: np.ndarray, classical: np.ndarray) -> dict[str, float
         return {}
     top, classical_top = (set(np.argsort(-np.abs(values), kind="stable")[:10].tolist()) for values in (nes, classical))
     return {
-        "spearman": float(stats.spearmanr(nes, classical).statistic),
+        "spearman": float(scipy.stats.spearmanr(nes, classical).statistic),
         "slope": float(np.polyfit(classical, nes, 1)[0]),
         "top_ten": len(top & classical_top) / 10,
     }
@@ -135,7 +137,7 @@ def share_below(p_values: np.ndarray, level: float = LEVEL) -> dict[str, float]:
         return {}
     result = {"share": float(np.mean(each))}
     if np.ptp(each) > 0:
-        margin = stats.t.ppf(0.975, len(each) - 1) * np.std(each, ddof=1) / np.sqrt(len(each))
+        margin = scipy.stats.t.ppf(0.975, len(each) - 1) * np.std(each, ddof=1) / np.sqrt(len(each))
         result |= {"low": max(0.0, result["share"] - margin), "high": min(1.0, result["share"] + margin)}
     return result
 
@@ -184,8 +186,8 @@ def growth(sizes: np.ndarray, costs: np.ndarray) -> Growth | None:
     sizes, costs = sizes[seen], costs[seen]
     if len(np.unique(sizes)) < 3:
         return None
-    fit = stats.linregress(np.log(sizes), np.log(costs))
-    margin = stats.t.ppf(0.975, len(sizes) - 2) * np.nan_to_num(fit.stderr)  # scipy: NaN if all costs are equal
+    fit = scipy.stats.linregress(np.log(sizes), np.log(costs))
+    margin = scipy.stats.t.ppf(0.975, len(sizes) - 2) * np.nan_to_num(fit.stderr)  # scipy: NaN if all costs are equal
     return Growth(
         float(fit.slope), float(fit.slope - margin), float(fit.slope + margin), (float(min(sizes)), float(max(sizes)))
     )

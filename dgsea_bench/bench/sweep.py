@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -93,6 +94,9 @@ def plan_sweep(
     Raises:
         InputError: anything that cannot be used, before any work is done.
     """
+    for name, value, known in (("timing", timing, Timing), ("isolation", isolation, Isolation)):
+        if value not in get_args(known):
+            raise InputError(f"{name} is {value!r}; known: {', '.join(get_args(known))}")
     scenario = _changed(read_scenario(name_or_path), backends, axes, limits, timing)
     if ranking is not None and gene_sets is not None:
         scenario = scenario.with_ranking(ranking, gene_sets, **(settings or {}))
@@ -122,8 +126,6 @@ def _changed(
     timing: Timing,
 ) -> Scenario:
     """The scenario as the user wants it this time."""
-    if timing not in get_args(Timing):
-        raise InputError(f"timing is {timing!r}; known: {', '.join(get_args(Timing))}")
     if axes:
         scenario = scenario.with_axes(axes)
     if backends:
@@ -137,7 +139,7 @@ def run_plan(plan: Plan, *, engine: Engine | None = None, observer: Observer | N
 
     Args:
         plan: what to do.
-        engine: where cases run; None: on this machine, one after the other.
+        engine: where cases run, which stays open; None: on this machine, one after the other.
         observer: who is told.
 
     Returns:
@@ -149,7 +151,7 @@ def run_plan(plan: Plan, *, engine: Engine | None = None, observer: Observer | N
     directory = plan.directory
     with directory.open_for_writing(fresh=plan.fresh):
         try:
-            with engine or LocalEngine() as running:
+            with nullcontext(engine) if engine else LocalEngine() as running:
                 _Progress(plan, running, observer or Observer()).run()
         finally:
             directory.export()
