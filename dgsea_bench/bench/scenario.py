@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
 from dgsea_bench.backends import Backend, Exact, get_backend
+from dgsea_bench.bench.axes import NULL_AXES, PARAMETERS, PLACES, SOURCES, known_axes
+from dgsea_bench.bench.plain_errors import plain_errors
+from dgsea_bench.bench.spelling import parse_label
 from dgsea_bench.bench.witnesses import WITNESSES, Witness
 from dgsea_bench.core.errors import InputError, did_you_mean
 from dgsea_bench.core.params import EnrichmentParams, NullParams
@@ -179,18 +182,6 @@ class BackendEntry(_Model):
             yield self.name, options
 
 
-PARAMETERS = [item.name for item in fields(EnrichmentParams)]
-NULL_AXES = {"null_seed" if item.name == "seed" else item.name: item.name for item in fields(NullParams)}
-"""Axis -> field; ``seed`` is that of the problem. Nothing is measured of a gradient through the denominators."""
-del NULL_AXES["gradient"]
-PLACES = ["dtype", "device", "threads"]
-SOURCES: dict[str, type[SyntheticSource] | type[RankingSource]] = {
-    "synthetic": SyntheticSource,
-    "ranking": RankingSource,
-}
-AXES = {kind: [*(set(model.model_fields) - {"kind"}), *PARAMETERS, *PLACES] for kind, model in SOURCES.items()}
-
-
 class Scenario(_Model):
     """What a scenario file says.
 
@@ -219,18 +210,66 @@ class Scenario(_Model):
             raise ValueError('witnesses are measured in scenarios with task = "significance" only')
         return self
 
-    def with_backends(self, names: list[str]) -> "Scenario":
-        """The same with these backends and witnesses only; one that the scenario does not list has its defaults."""
-        chosen = []
-        for name in names:
-            if name in self.witnesses:
-                continue
-            get_backend(name)
-            entries = [entry for entry in self.backends if entry.name == name]
-            chosen += entries or [BackendEntry(name=name)]
+    def with_backends(self, labels: list[str]) -> "Scenario":
+        """The same with these backends and witnesses only.
+
+        Args:
+            labels: a name stands for all that the scenario has of that name, or for its defaults if it has none; a
+                label such as ``nyswin[anchors=128]`` for exactly these knobs. Limits of genes stay.
+
+        Raises:
+            InputError: a label that cannot be read, or an unknown name or knob.
+        """
+        chosen, witnesses = [], []
+        for label in labels:
+            name, knobs = parse_label(label)
+            find_contestant(name, knobs or {})
+            if name in WITNESSES:
+                witnesses.append(name)
+            else:
+                chosen += self._entries(name, knobs)
+        if witnesses and self.task != "significance":
+            raise InputError(f'{witnesses[0]} is measured in scenarios with task = "significance" only')
+        return self.model_copy(update={"backends": chosen, "witnesses": list(dict.fromkeys(witnesses))})
+
+    def _entries(self, name: str, knobs: dict[str, Any] | None) -> list[BackendEntry]:
+        mine = [entry for entry in self.backends if entry.name == name]
+        if knobs is None:
+            return mine or [BackendEntry(name=name)]
+        same = [entry for entry in mine if (name, knobs) in entry.variants()]
+        limits = [entry.max_genes for entry in same or mine if entry.max_genes is not None]
+        return [BackendEntry(name=name, max_genes=min(limits, default=None), **knobs)]
+
+    def with_axes(self, values: Mapping[str, Any]) -> "Scenario":
+        """The same with these values of axes in the place of its own, in every grid whose source knows the axis.
+
+        Raises:
+            InputError: an axis that no grid knows, or one without a value.
+        """
+        where = f"scenario {self.name!r}"
+        known = [
+            known_axes(grid, self.task, f"{where}, grid {number}") for number, grid in enumerate(self.grids, start=1)
+        ]
+        for axis, value in values.items():
+            _values(axis, value, where)
+            if not any(axis in axes for axes in known):
+                raise InputError(f"{where} {self._why_no_axis(axis, list(dict.fromkeys(itertools.chain(*known))))}")
+        grids = [
+            {**grid, **{axis: value for axis, value in values.items() if axis in axes}}
+            for grid, axes in zip(self.grids, known)
+        ]
         return self.model_copy(
-            update={"backends": chosen, "witnesses": [name for name in self.witnesses if name in names]}
+            update={"grids": grids, "axes": {axis: values.get(axis, old) for axis, old in self.axes.items()}}
         )
+
+    def _why_no_axis(self, axis: str, known: list[str]) -> str:
+        owners = [
+            entry.name for entry in self.backends if axis in (knob.name for knob in fields(get_backend(entry.name)))
+        ]
+        if owners:
+            return f"has no axis {axis!r}, which is a knob; write --backends '{owners[0]}[{axis}=…]'"
+        why = ' with task = "enrichment"' if axis in NULL_AXES else ""
+        return f"has no axis {axis!r}{why}; known: {', '.join(known)}{did_you_mean(axis, known)}"
 
     def with_ranking(self, ranking: str, gene_sets: str, **settings: Any) -> "Scenario":
         """The same measured on a ranking and gene sets of the user's; `settings` are fields of `RankingSource`."""
@@ -260,13 +299,9 @@ class Scenario(_Model):
         return list(found.values())
 
     def _expand(self, grid: dict[str, Any], where: str) -> Iterator[Case]:
-        kind = grid.get("source")
-        if not isinstance(kind, str) or kind not in SOURCES:
-            raise InputError(
-                f"{where}: source is {kind!r}; known: {', '.join(SOURCES)}{did_you_mean(str(kind), SOURCES)}"
-            )
+        known = known_axes(grid, self.task, where)
+        kind = grid["source"]
         axes = {**self.axes, **{key: value for key, value in grid.items() if key != "source"}}
-        known = [*AXES[kind], *(NULL_AXES if self.task == "significance" else ())]
         for axis in axes:
             if axis not in known:
                 why = ' in a scenario with task = "enrichment"' if axis in NULL_AXES else f" for source {kind!r}"
@@ -288,42 +323,14 @@ class Scenario(_Model):
             point["null"] = null
         for entry in self.backends:
             for name, options in entry.variants():
-                with _plain_errors(where):
+                with plain_errors(where):
                     case = Case.model_validate({**point, "backend": name, "options": options})
                 over = entry.max_genes is not None and case.source.count_genes() > entry.max_genes
                 skip = f"the scenario limits {entry.name} to {entry.max_genes:,} genes" if over else None
                 yield case.model_copy(update={"skip": skip})
         for name in self.witnesses:
-            with _plain_errors(where):
+            with plain_errors(where):
                 yield Case.model_validate({**point, "backend": name})
-
-
-class _plain_errors:  # noqa: N801 (a context manager reads as a verb)
-    """Turns pydantic's errors into one line each that names the file, the key and the nearest known key."""
-
-    def __init__(self, where: str, known: list[str] | None = None) -> None:
-        self.where, self.known = where, known
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValidationError):
-            raise InputError("; ".join(f"{self.where}: {self._line(item)}" for item in error.errors())) from None
-
-    def _line(self, item: Any) -> str:
-        parts = [str(part) for part in item["loc"]]
-        if parts[:1] == ["source"]:
-            del parts[1:2]  # the kind of source
-        place = ".".join(parts)
-        if item["type"] == "extra_forbidden":
-            return f"unknown key {place!r}{did_you_mean(str(item['loc'][-1]), self.known or [])}"
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "missing":
-            return f"{place} is missing"
-        if isinstance(item["input"], dict):  # the message names the field and its value
-            return str(message)
-        return f"{place}: {message} (found {item['input']!r})" if place else message
 
 
 def read_scenario(name_or_path: str | Path) -> Scenario:
@@ -340,7 +347,7 @@ def read_scenario(name_or_path: str | Path) -> Scenario:
     for key, model in (("measure", MeasureSettings), (None, Scenario)):
         part = content if key is None else content.get(key, {})
         where = str(path) if key is None else f"{path}, [{key}]"
-        with _plain_errors(where, list(model.model_fields)):
+        with plain_errors(where, list(model.model_fields)):
             checked = TypeAdapter(model).validate_python(part)
     assert isinstance(checked, Scenario)  # noqa: S101 (for the type checker)
     return checked
@@ -366,7 +373,20 @@ def _find(name_or_path: str | Path) -> Path:
 
 def contestant(case: Case) -> Backend | Witness:
     """What a case measures: a backend with its knobs, or an outside program."""
-    return WITNESSES[case.backend] if case.backend in WITNESSES else case_backend(case)
+    return find_contestant(case.backend, case.options)
+
+
+def find_contestant(name: str, knobs: Mapping[str, Any]) -> Backend | Witness:
+    """The backend of that name with these knobs, or the outside program of that name.
+
+    Raises:
+        InputError: an unknown name or knob.
+    """
+    if name not in WITNESSES:
+        return get_backend(name, **knobs)
+    if knobs:
+        raise InputError(f"{name} is an outside program and has no knobs; write {name} alone")
+    return WITNESSES[name]
 
 
 def case_backend(case: Case) -> Backend:
