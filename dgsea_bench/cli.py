@@ -25,7 +25,9 @@ from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.formats import Duplicates
 from dgsea_bench.data.sources import read_problem
 from dgsea_bench.report import render_report
+from dgsea_bench.show_check import show_contracts, show_promises
 from dgsea_bench.show_scores import ScoreWatcher, show_scores
+from dgsea_bench.show_sweep import run_plans
 from dgsea_bench.terminal import err, out, say
 
 app = typer.Typer(
@@ -52,9 +54,7 @@ def sweep(
     scenarios: Annotated[
         list[str] | None, typer.Argument(help="Names of built-in scenarios or .toml files. [default: default]")
     ] = None,
-    backends: Annotated[
-        str, typer.Option(help="Measure these only, such as 'exact,nyswin[anchors=128]'.")
-    ] = "",
+    backends: Annotated[str, typer.Option(help="Measure these only, such as 'exact,nyswin[anchors=128]'.")] = "",
     axes: Annotated[
         list[str] | None,
         typer.Option("--set", help="Other values of an axis, such as genes=512,1024. Repeatable."),
@@ -63,61 +63,43 @@ def sweep(
         str,
         typer.Option("--filter", help="Only cases such as 'backend=fastsum genes=978'."),
     ] = "",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the cases and write nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cases and write nothing.")] = False,
     ranking: Annotated[
         str | None, typer.Option(help="A ranking (.rnk) of yours, in the place of the scenario's.")
     ] = None,
-    gene_sets: Annotated[
-        str | None, typer.Option(help="Gene sets (.gmt) of yours, to go with --ranking.")
-    ] = None,
+    gene_sets: Annotated[str | None, typer.Option(help="Gene sets (.gmt) of yours, to go with --ranking.")] = None,
     duplicates: Annotated[
         str | None,
         typer.Option(help="For genes listed twice: error, max-abs or mean. [default: error]"),
     ] = None,
-    min_size: Annotated[
-        int | None, typer.Option(help="Smallest gene set of yours. [default: 15]")
-    ] = None,
-    max_size: Annotated[
-        int | None, typer.Option(help="Largest gene set of yours. [default: 500]")
-    ] = None,
+    min_size: Annotated[int | None, typer.Option(help="Smallest gene set of yours. [default: 15]")] = None,
+    max_size: Annotated[int | None, typer.Option(help="Largest gene set of yours. [default: 500]")] = None,
     output: Annotated[
         Path | None,
         typer.Option("--out", help="Directory of results. [default: reports/NAME]"),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume/--fresh", help="Go on where the last sweep stopped, or measure anew."),
+        typer.Option("--resume/--fresh", help="Go on where the last sweep stopped, or measure anew."),
     ] = True,
-    retry: Annotated[
-        str | None, typer.Option(help="'failed': measure again what failed or ran out.")
-    ] = None,
-    time_limit: Annotated[
-        float | None, typer.Option(help="Seconds for one case. [default: 900]")
-    ] = None,
+    retry: Annotated[str | None, typer.Option(help="'failed': measure again what failed or ran out.")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds for one case. [default: 900]")] = None,
     memory_limit: Annotated[
         float | None,
         typer.Option(help="GiB for the process of one case. [default: 0.9 of what is free]"),
     ] = None,
     timing: Annotated[
         str,
-        typer.Option(
-            help="Timed cases run alone on their machine, or together with others; none: time nothing."
-        ),
+        typer.Option(help="Timed cases run alone on their machine, or together with others; none: time nothing."),
     ] = "alone",
     isolation: Annotated[
         str, typer.Option(help="none: measure in this process, without limits, for a debugger.")
     ] = "process",
     engine: Annotated[str, typer.Option(help="local, or dask.")] = "local",
-    jobs: Annotated[
-        int, typer.Option(help="Cases at a time, of those that are not timed alone.")
-    ] = 1,
+    jobs: Annotated[int, typer.Option(help="Cases at a time, of those that are not timed alone.")] = 1,
     scheduler: Annotated[
         str | None,
-        typer.Option(
-            help="Of a Dask cluster: tcp://HOST:PORT. [default: --jobs workers on this machine]"),
+        typer.Option(help="Of a Dask cluster: tcp://HOST:PORT. [default: --jobs workers on this machine]"),
     ] = None,
 ) -> None:
     """Measure scenarios and write a report.

@@ -18,7 +18,19 @@ FLOORS = [
         "normalized_enrichment",
         "loss",
     ),
-    *("data", "scoring", "bench", "report", "testing", "terminal", "show_scores", "show_check", "show_sweep", "cli", "__main__"),
+    *(
+        "data",
+        "scoring",
+        "bench",
+        "report",
+        "testing",
+        "terminal",
+        "show_scores",
+        "show_check",
+        "show_sweep",
+        "cli",
+        "__main__",
+    ),
 ]
 FILES = {
     ".".join(("dgsea_bench", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path

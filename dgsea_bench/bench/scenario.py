@@ -281,7 +281,7 @@ class Scenario(_Model):
 
     def with_settings(self, changes: Mapping[str, Any]) -> "Scenario":
         """The same with other `MeasureSettings`."""
-        with _plain_errors("settings"):
+        with plain_errors("settings"):
             measure = MeasureSettings.model_validate({**self.measure.model_dump(), **changes})
         return self.model_copy(update={"measure": measure})
 

@@ -287,7 +287,7 @@ def _is_finished(case: Case, row: Row | None, *, retry: bool) -> bool:
 def _may_take_more(case: Case, row: Row) -> bool:
     """Whether what ran out is allowed more of it this time."""
     if row.status == "out of time":
-        return case.measure.time_limit > row.case["measure"]["time_limit"]
+        return case.measure.time_limit > float(row.case["measure"]["time_limit"])
     if row.status == "out of memory":
         return (case.measure.memory_limit or 0.0) > (row.process.get("memory_limit_gib") or 0.0)
     return False
