@@ -20,6 +20,8 @@ from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.report import render_report, wording
 from dgsea_bench.terminal import Bar, err, out, say, waiting
 
+MOST_TOLD = 5
+
 
 def show_plan(plan: Plan, *, list_cases: bool) -> None:
     """What a sweep is going to do, with a line per case if asked for."""
@@ -82,8 +84,7 @@ def run_and_report(plan: Plan, engine: Engine) -> bool:
         err.print(text, markup=False, soft_wrap=True)
         raise typer.Exit(130) from None
     out.print(summary(rows))
-    for row in rows:
-        _say_what_is_amiss(row)
+    _say_what_is_amiss(rows)
     failed = [row for row in rows if row.status in FAILURES]
     if len(failed) > len(watcher.failed):
         say("What failed in an earlier sweep is not measured again unless --retry failed asks for it.")
@@ -93,11 +94,15 @@ def run_and_report(plan: Plan, engine: Engine) -> bool:
     return bool(failed)
 
 
-def _say_what_is_amiss(row: Row) -> None:
-    """Why a case failed, and what is flagged."""
-    told = [f"{row.status}: {row.reason}"] if row.status in FAILURES else []
-    for text in (*told, *(f"flagged: {flag}" for flag in row.flags)):
-        say(f"{row.label} on {describe(Case.model_validate(row.case))}: {text}")
+def _say_what_is_amiss(rows: Sequence[Row]) -> None:
+    """Why cases failed, and what is flagged: the first of many, since the report lists them all."""
+    failed = [(row, f"{row.status}: {row.reason}") for row in rows if row.status in FAILURES]
+    flagged = [(row, f"flagged: {flag}") for row in rows for flag in row.flags]
+    for told in (failed, flagged):
+        for row, text in told[:MOST_TOLD]:
+            say(f"{row.label} on {describe(Case.model_validate(row.case))}: {text}")
+        if len(told) > MOST_TOLD:
+            say(f"… and {len(told) - MOST_TOLD:,} more, in the report")
 
 
 class _Watcher(Bar, Observer):

@@ -35,8 +35,9 @@ def repeat(call: Callable[[], dict[str, float]], settings: MeasureSettings) -> p
 
     Args:
         call: returns the seconds of each of its phases.
+        settings: how carefully.
     """
-    warm = _calls(call, lambda values, total: total >= WARM_UP_SECONDS, at_least=1)
+    warm = _calls(call, lambda _, total: total >= WARM_UP_SECONDS, at_least=1)
     gc.collect()
     timed = _calls(call, lambda values, total: _enough(values, total, settings), at_least=settings.repeats)
     rows = [

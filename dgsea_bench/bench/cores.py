@@ -50,6 +50,7 @@ def claimed_cores(count: int, *, alone: bool, cancelled: Callable[[], bool] = la
     """So many cores for the time of a block, those with the highest numbers first; all if there are not as many.
 
     Args:
+        count: how many.
         alone: wait until nobody else has a claim, and let nobody have one meanwhile.
         cancelled: asked while waiting.
 

@@ -73,7 +73,7 @@ def make_engine(kind: str, *, jobs: int = 1, scheduler: str | None = None) -> En
 
 
 class LocalEngine(Engine):
-    """This machine, a fresh process for each case; or, for debugging, no process but this one."""
+    """The machine that the sweep is on: a fresh process for each case or, for debugging, none but that of the sweep."""
 
     is_here = True
 
@@ -172,8 +172,8 @@ class DaskEngine(Engine):
             if version != MEASUREMENT_VERSION:
                 problem = f"it measures as version {version}" if isinstance(version, int) else str(version)
                 raise InputError(
-                    f"worker {address} cannot measure for this sweep, version {MEASUREMENT_VERSION}: {problem}; install "
-                    "the same dgsea_bench there"
+                    f"worker {address} cannot measure as version {MEASUREMENT_VERSION}: {problem}; install the same "
+                    "dgsea_bench there"
                 )
 
 
@@ -207,7 +207,8 @@ def _local_cluster(jobs: int) -> Any:
         n_workers=jobs,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address=":0",
+        scheduler_kwargs={"dashboard": False},
         memory_limit=0,  # each case has a limit of its own
         silence_logs=logging.CRITICAL,
     )

@@ -155,8 +155,8 @@ def run_plan(plan: Plan, *, engine: Engine | None = None, observer: Observer | N
                 _Progress(plan, running, observer or Observer()).run()
         finally:
             directory.export()
-    wanted = {case.case_id for case in plan.cases}
-    return [row for row in directory.latest_rows() if row.case_id in wanted]
+    measured = {row.case_id: row for row in directory.latest_rows()}
+    return [measured[case.case_id] for case in plan.cases]
 
 
 class _Progress:

@@ -130,7 +130,12 @@ def agreement(run: Run) -> Section | None:
 
 def all_cases(run: Run) -> Section:
     """Every number, and every case without one."""
-    found = [tables.unfinished_table(run), *tables.case_tables(run), tables.inputs_table(run)]
+    found = [
+        tables.unfinished_table(run),
+        tables.flagged_table(run),
+        *tables.case_tables(run),
+        tables.inputs_table(run),
+    ]
     return Section("All cases", "cases", tables=[table for table in found if table is not None])
 
 

@@ -167,6 +167,20 @@ def unfinished_table(run: Run) -> Table | None:
     return Table("Skipped and failed cases", header, body)
 
 
+def flagged_table(run: Run) -> Table | None:
+    """Finished cases with what to know before believing their numbers."""
+    rows = [row for row in run.rows if row.status == "done" and row.flags]
+    if not rows:
+        return None
+    body = []
+    for row in rows:
+        problem = run.problem(row)
+        what = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
+        body.append([Cell(row.label), what, Cell("; ".join(row.flags), warn=True)])
+    header = ["backend", "scores, genes × sets × profiles", "flagged"]
+    return Table("Know before you believe these numbers", header, body)
+
+
 def inputs_table(run: Run) -> Table | None:
     """Sizes of sets, ties, and sets that were left out, for each problem."""
     facts = {run.problem(row): row.problem for row in run.rows if row.problem}
