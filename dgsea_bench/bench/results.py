@@ -191,8 +191,10 @@ class RunDirectory:
             self.reference(case).parent.mkdir(exist_ok=True)
             _write_whole(self.reference(case), content)
 
-    def save_row(self, row: Row, files: Mapping[str, bytes], environment: Mapping[str, Any]) -> None:
-        """Add a row and flush it to disk, after the details and the environment that belong to it.
+    def save_row(
+        self, row: Row, files: Mapping[str, bytes] | None = None, environment: Mapping[str, Any] | None = None
+    ) -> None:
+        """Add a row and flush it to disk, after what belongs to it: details by name, a new environment.
 
         Raises:
             InputError: it cannot be written: the disk is full, for example. Then the row is not there, not even half.
@@ -202,7 +204,7 @@ class RunDirectory:
             folder = self.path / "details" / row.case_id
             if files:
                 folder.mkdir(parents=True, exist_ok=True)
-            for name, content in files.items():
+            for name, content in (files or {}).items():
                 _write_whole(folder / name, content)
             if environment and row.environment_id not in self.environments():
                 self._replace("environment.json", {**self.environments(), row.environment_id: environment})

@@ -95,9 +95,8 @@ def write_run(path: Path, rows: list[Row], *, curves: bool = True, gene_set: str
     """A directory with these rows, and details of those that are done."""
     directory = RunDirectory(path)
     path.mkdir(parents=True, exist_ok=True)
-    directory.record_environment("e1", ENVIRONMENT)
     for row in rows:
-        directory.append(row)
+        directory.save_row(row, environment=ENVIRONMENT)
         if curves and row.status == "done":
             folder = path / "details" / row.case_id
             folder.mkdir(parents=True)

@@ -1,0 +1,68 @@
+"""Claims on cores of their own for the tests, and a plug-in whose backends misbehave."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import misbehaving
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_claims(tmp_path_factory):
+    """A sweep that runs on this machine meanwhile does not hold up the tests, nor they it."""
+    before = os.environ.get("TMPDIR"), tempfile.tempdir
+    os.environ["TMPDIR"], tempfile.tempdir = str(tmp_path_factory.mktemp("claims")), None
+    yield
+    tempfile.tempdir = before[1]
+    if before[0] is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = before[0]
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """Install the backends of `misbehaving` for this test, here and in the processes that it starts."""
+    site = tmp_path / "site"
+    information = site / "misbehaving-1.0.dist-info"
+    information.mkdir(parents=True)
+    shutil.copy(misbehaving.__file__, site)
+    names = "".join(f"{kind.name} = misbehaving:{kind.__name__}\n" for kind in misbehaving.EVERYONE)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: misbehaving\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[dgsea_bench.backends]\n{names}")
+    monkeypatch.syspath_prepend(str(site))
+    clone = Path(__file__).parents[2]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(clone)]))
+    return site
+
+
+SCENARIO = """
+name = "faults"
+summary = "A test."
+[axes]
+sets = 12
+set_size = "5-15"
+[[grids]]
+source = "synthetic"
+genes = {genes}
+{backends}
+[measure]
+min_seconds = 0
+max_seconds = 0
+{measure}
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    """Write a scenario of these backends and sizes."""
+
+    def write(*backends, genes=(40,), measure=""):
+        file = tmp_path / "faults.toml"
+        entries = "\n".join(f'[[backends]]\nname = "{name}"' for name in backends)
+        file.write_text(SCENARIO.format(genes=list(genes), backends=entries, measure=measure))
+        return file
+
+    return write

@@ -1,0 +1,121 @@
+"""Backends that do what no backend should. They are installed as a plug-in, into the processes of one test alone."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import torch
+
+from dgsea_bench.backends import Exact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noop(Exact):
+    """Does next to nothing: what is left is the cost of measuring."""
+
+    name, differentiable, target = "noop", False, "gsea"
+
+    def enrichment_score(self, ranking, gene_sets):
+        return torch.zeros(len(ranking.scores), len(gene_sets))
+
+    def rank(self, scores, params):
+        return super().rank(scores[:, :2], params)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hungry(Exact):
+    """Allocates without end."""
+
+    name = "hungry"
+
+    def rank(self, scores, params):
+        kept = []
+        while True:
+            kept.append(torch.ones(2**23))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quitter(Exact):
+    """Leaves without a word."""
+
+    name = "quitter"
+
+    def rank(self, scores, params):
+        os._exit(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sleeper(Exact):
+    """Hangs, and does not want to be ended."""
+
+    name = "sleeper"
+
+    def rank(self, scores, params):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            time.sleep(60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noisy(Exact):
+    """Prints garbage, and computes as it should."""
+
+    name = "noisy"
+
+    def rank(self, scores, params):
+        for stream in (sys.stdout, sys.stderr):
+            stream.buffer.write(b'\xff\x00\x1b[31m{"status": "done"}\n' * 1000)
+            stream.flush()
+        return super().rank(scores, params)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crasher(Exact):
+    """Reads where nothing is."""
+
+    name = "crasher"
+
+    def rank(self, scores, params):
+        print("last words", file=sys.stderr, flush=True)
+        ctypes.string_at(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raiser(Exact):
+    """Raises, at length and in colour."""
+
+    name = "raiser"
+
+    def rank(self, scores, params):
+        raise ValueError("no \x1b[31mranks\nhere")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent(Exact):
+    """Starts a process, which it leaves behind; its number is in the file that this variable names."""
+
+    name = "parent"
+
+    def rank(self, scores, params):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        with open(os.environ["DGSEA_BENCH_TEST_CHILD"], "a") as file:
+            print(child.pid, file=file)
+        return super().rank(scores, params)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slow(Exact):
+    """Takes a quarter of a second for each ranking."""
+
+    name = "slow"
+
+    def rank(self, scores, params):
+        time.sleep(0.25)
+        return super().rank(scores, params)
+
+
+EVERYONE = [Noop, Hungry, Quitter, Sleeper, Noisy, Crasher, Raiser, Parent, Slow]
