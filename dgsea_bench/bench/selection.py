@@ -101,6 +101,7 @@ class Condition:
         for value in self.values:
             if not any(Condition(self.key, (value,)).holds(candidate) for candidate in candidates):
                 there = [str(candidate.facts[self.key]) for candidate in candidates if self.key in candidate.facts]
+                there += [candidate.case.backend for candidate in candidates if self.key == "backend"]
                 raise InputError(
                     f"--filter: none of the {len(candidates):,} cases has {self.key}={value}; there: "
                     f"{_shown(self.key, candidates)}{did_you_mean(value, dict.fromkeys(there))}"

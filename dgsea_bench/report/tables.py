@@ -1,6 +1,6 @@
 """Tables from rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.bench.results import Row
@@ -11,6 +11,8 @@ from dgsea_bench.report.rows import Problem, Result, Run
 from dgsea_bench.report.verdict import CLOSE, EXACT, Group, Recommendation
 
 NOTABLE_GRADIENT_ERROR = 0.01
+LONGEST_TEXT = 150
+"""Of an environment, so that the table fits into a page."""
 CASE_TABLES = (
     ("enrichment", "Accuracy of every finished case", "Cost of every finished case: medians, with quartiles"),
     ("significance", "Significance in every finished case", "Cost of significance in every finished case"),
@@ -210,24 +212,43 @@ def machines(run: Run) -> list[str]:
 
 
 def environment_table(run: Run) -> Table:
-    """A column per environment."""
+    """A column per environment, entries that belong together below a heading."""
     used = list(dict.fromkeys(row.environment_id for row in run.rows))
-    described = {name: _flat(run.environments.get(name, {})) for name in used}
-    keys = list(dict.fromkeys(key for values in described.values() for key in values))
+    described = {name: _entries(run.environments.get(name, {})) for name in used}
+    entries = list(dict.fromkeys(entry for known in described.values() for entry in known))
     body = [[Cell("cases"), *[Cell(f"{sum(row.environment_id == name for row in run.rows):,}") for name in used]]]
-    body += [[Cell(key), *[Cell(described[name].get(key, wording.UNKNOWN)) for name in used]] for key in keys]
+    for group in dict.fromkeys(["", *(group for group, _ in entries)]):
+        body += [[Cell(group)]] if group else []
+        for entry in (entry for entry in entries if entry[0] == group):
+            texts = [described[name].get(entry, wording.UNKNOWN) for name in used]
+            body.append([Cell(entry[1]), *[Cell(wording.shortened(text, LONGEST_TEXT)) for text in texts]])
     versions = sorted({row.measurement_version for row in run.rows})
     caption = f"Measurement version {wording.listed([str(version) for version in versions])}."
+    if any(len(text) > LONGEST_TEXT for known in described.values() for text in known.values()):
+        caption += " Long texts are shortened; environment.json, beside this page, has them in full."
     return Table("Environments", ["environment", *used], body, caption)
 
 
-def _flat(content: dict[str, object]) -> dict[str, str]:
-    """Nested entries side by side, those without a value as ``none``."""
-    flat: dict[str, str] = {}
+def _entries(content: Mapping[str, object]) -> dict[tuple[str, str], str]:
+    """(heading or nothing, name) -> text of each entry; those without a value are ``none``."""
+    found: dict[tuple[str, str], str] = {}
     for key, value in content.items():
-        entries = value.items() if isinstance(value, dict) else [(key.replace("_", " "), value)]
-        flat |= {str(name): "none" if item is None else str(item) for name, item in entries}
-    return flat
+        if isinstance(value, dict):
+            found |= {(_named(key), _named(str(name))): _in_words(item) for name, item in value.items()}
+        else:
+            found["", _named(key)] = _in_words(value)
+    return found
+
+
+def _named(key: str) -> str:
+    """Names of variables stay as they are."""
+    return key if key.isupper() else key.replace("_", " ")
+
+
+def _in_words(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def metrics_table(run: Run) -> Table:

@@ -176,6 +176,8 @@ def test_every_axis_is_a_known_key(key):
         ("genes=400,979", "none of the {count} cases has genes=979"),
         ("backend=fastsm", "there: 'fastsum', 'exact', 'nyswin[anchors=128]', 'nyswin[anchors=512]', 'hard'"),
         ("backend=fastsm", "did you mean 'fastsum'?"),
+        ("backend=hard,nywsin", "has backend=nywsin; there: "),
+        ("backend=hard,nywsin", "did you mean 'nyswin'?"),
         ("backend=nyswin[anchors=64]", "none of the {count} cases has backend=nyswin[anchors=64]; there:"),
         ('case_id=""', 'none of the {count} cases has case_id=""'),
         (
