@@ -61,7 +61,8 @@ CPU_FACTS = (
     "L2 cache",
     "L3 cache",
 )
-NOT_OF_RESULTS = {"data_folder_set"}
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""Set for every case anew."""
 SUSPECT = (
     r"(?:token|passw|passphrase|secret|credential|cookie|signature|bearer|authori[sz]ation|api_?key"
     r"|(?<![a-z])(?:key|pass|pwd|auth|sig)(?![a-z]))[\w.-]*"
@@ -101,9 +102,16 @@ def describe_environment() -> tuple[str, dict[str, Any]]:
         "cuda": _cuda(),
         "variables": {name: redacted(os.environ[name]) for name in VARIABLES if name in os.environ},
     }
-    lasting = {key: value for key, value in description.items() if key not in NOT_OF_RESULTS}
-    digest = hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()[:12]
-    return digest, description
+    return _digest(description), description
+
+
+def _digest(description: dict[str, Any]) -> str:
+    """Of what can change results: without what is set for every case anew."""
+    lasting = {key: value for key, value in description.items() if key not in ("data_folder_set", "usable_cores")}
+    variables = {name: value for name, value in description["variables"].items() if name not in THREAD_VARIABLES}
+    numba = {name: value for name, value in description["numba"].items() if name != "threads"}
+    content = json.dumps({**lasting, "variables": variables, "numba": numba}, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def command_line() -> str:

@@ -17,12 +17,11 @@ import torch
 
 from dgsea_bench.bench import launch, worker
 from dgsea_bench.bench.cores import Cancelled, claimed_cores, own_folder
-from dgsea_bench.bench.environment import describe_environment
+from dgsea_bench.bench.environment import THREAD_VARIABLES, describe_environment
 from dgsea_bench.bench.memory import available_bytes, killed_for_memory
 from dgsea_bench.bench.spec import Outcome, Spec, Status
 from dgsea_bench.core.errors import InputError
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 PAUSE = 0.02
 MOST_OUTPUT = 16 * 2**20
 """Bytes that a case may print before what it printed is thrown away."""

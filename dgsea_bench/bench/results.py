@@ -206,9 +206,18 @@ class RunDirectory:
                 folder.mkdir(parents=True, exist_ok=True)
             for name, content in (files or {}).items():
                 _write_whole(folder / name, content)
-            if environment and row.environment_id not in self.environments():
-                self._replace("environment.json", {**self.environments(), row.environment_id: environment})
+            if environment:
+                self._save_environment(row.environment_id, environment)
             self._append(line.encode())
+
+    def _save_environment(self, environment_id: str, environment: Mapping[str, Any]) -> None:
+        """Add an environment, or the commands to one that is known."""
+        known = self.environments()
+        entry = known.get(environment_id, environment)
+        commands = [*entry.get("commands", []), *environment.get("commands", [])]
+        entry = {**entry, "commands": list(dict.fromkeys(commands))}
+        if known.get(environment_id) != entry:
+            self._replace("environment.json", {**known, environment_id: entry})
 
     def _append(self, line: bytes) -> None:
         length = self.rows_file.stat().st_size if self.rows_file.is_file() else 0

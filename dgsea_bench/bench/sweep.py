@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import pandas as pd
 
 from dgsea_bench.bench.engines import Engine, LocalEngine
-from dgsea_bench.bench.environment import describe_environment
+from dgsea_bench.bench.environment import command_line, describe_environment
 from dgsea_bench.bench.lines import Lines
 from dgsea_bench.bench.results import Row, RunDirectory, as_frame
 from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, Scenario, contestant, read_scenario
@@ -244,7 +244,8 @@ class _Progress:
             outcome = replace(outcome, fields={**outcome.fields, **untrue})
         row = Row.of_case(case, outcome, self.plan.scenario.name)
         if _is_news(row, self.known.get(row.case_id)):
-            self.directory.save_row(row, outcome.files, outcome.environment)
+            environment = {**outcome.environment, "commands": [command_line()]}
+            self.directory.save_row(row, outcome.files, environment)
         self.lines.record(row)
         self.observer.finished(row)
 

@@ -164,7 +164,7 @@ def undisturbed(tmp_path_factory):
 
 def kill_and_resume(undisturbed, folder, kills, seed):
     file, expected, seconds = undisturbed
-    moments = random.Random(seed)
+    moments = random.Random(seed)  # noqa: S311 (not a secret)
     for _ in range(kills):
         process = start_sweep(file, "--out", folder)
         try:
@@ -265,7 +265,7 @@ def test_a_directory_that_cannot_be_written_is_told_before_anything_is_measured(
 
 
 def test_without_isolation_an_exception_is_the_debuggers(plugin, scenario, tmp_path):
-    with pytest.raises(ValueError, match="no .*ranks"):
+    with pytest.raises(ValueError, match=r"no .*ranks"):
         run_sweep(scenario("raiser"), out=tmp_path / "run", isolation="none")
     (row,) = run_plan(plan_sweep(scenario("noop"), out=tmp_path / "other", isolation="none"))
     assert row.status == "done"

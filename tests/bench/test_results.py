@@ -1,9 +1,14 @@
 """A run's directory: what is appended is read back, what a crash tears is dropped, what is foreign is refused."""
 
 import json
+import os
+import resource
+from contextlib import contextmanager
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dgsea_bench import InputError
@@ -61,30 +66,36 @@ def test_no_file_means_no_rows(tmp_path):
 
 
 @pytest.mark.parametrize("kept", [1, 40, -1])
-def test_a_torn_last_line_is_dropped_and_the_rest_kept(directory, kept):
-    directory.save_row(row(100))
-    directory.save_row(row(200))
+def test_a_torn_last_line_is_told_and_dropped_and_the_rest_kept(tmp_path, kept):
+    directory = RunDirectory(tmp_path / "run")
+    with directory.open_for_writing(fresh=False):
+        directory.save_row(row(100))
+        directory.save_row(row(200))
+    assert directory.torn_line is None
     first, second = directory.rows_file.read_bytes().splitlines(keepends=True)
     directory.rows_file.write_bytes(first + second[:kept])
-    directory.prepare(fresh=False)
+    assert directory.torn_line.startswith(f"{directory.rows_file}:2: is incomplete")
     assert directory.rows() == [row(100)]
-    assert directory.rows_file.read_bytes() == first
-    directory.save_row(row(200))
+    with directory.open_for_writing(fresh=False):
+        assert directory.rows_file.read_bytes() == first
+        directory.save_row(row(200))
     assert directory.rows() == [row(100), row(200)]
 
 
-def test_rows_of_another_schema_version_are_refused_with_the_way_out(directory):
-    directory.save_row(row(100))
+def test_rows_of_another_schema_version_are_refused_with_the_way_out(tmp_path):
+    directory = RunDirectory(tmp_path / "run")
+    with directory.open_for_writing(fresh=False):
+        directory.save_row(row(100))
     foreign = {**row(200).model_dump(mode="json"), "schema_version": SCHEMA_VERSION + 1}
     with directory.rows_file.open("a") as file:
         file.write(json.dumps(foreign) + "\n")
     expected = rf"rows\.jsonl:2: schema version {SCHEMA_VERSION + 1}, this program writes {SCHEMA_VERSION};.*--fresh"
     with pytest.raises(InputError, match=expected):
         directory.rows()
-    with pytest.raises(InputError, match="--out"):
-        directory.prepare(fresh=False)
-    directory.prepare(fresh=True)
-    assert directory.rows() == []
+    with pytest.raises(InputError, match="--out"), directory.open_for_writing(fresh=False):
+        pass
+    with directory.open_for_writing(fresh=True):
+        assert directory.rows() == []
 
 
 @pytest.mark.parametrize("garbage", ["nonsense", "{", "[1, 2]", "3", "null", '"text"', "", '{"schema_version": 1}'])
@@ -143,25 +154,76 @@ def test_the_export_of_no_rows_is_empty(directory):
     assert pd.read_parquet(directory.path / "rows.parquet").empty
 
 
-def test_environments_accumulate(directory):
+def test_environments_and_their_commands_accumulate(directory):
     assert directory.environments() == {}
-    directory.record_environment("a", {"cores": 2})
-    directory.record_environment("b", {"cores": 4})
-    directory.record_environment("a", {"cores": 2})
-    assert directory.environments() == {"a": {"cores": 2}, "b": {"cores": 4}}
+    for name, cores, command in (("a", 2, "x"), ("b", 4, "x"), ("a", 2, "y"), ("a", 2, "x")):
+        one = row().model_copy(update={"environment_id": name})
+        directory.save_row(one, environment={"cores": cores, "commands": [command]})
+    assert directory.environments() == {
+        "a": {"cores": 2, "commands": ["x", "y"]},
+        "b": {"cores": 4, "commands": ["x"]},
+    }
 
 
-def test_fresh_removes_results_and_leaves_other_files_alone(directory):
-    directory.save_row(row(100))
-    directory.record_environment("a", {})
-    for name in ("details", "references"):
-        (directory.path / name / "x").mkdir(parents=True)
+def test_fresh_removes_results_and_leaves_other_files_alone(tmp_path):
+    directory = RunDirectory(tmp_path / "run")
+    with directory.open_for_writing(fresh=False):
+        directory.save_row(row(100), {"sets.parquet": b"x"}, {"cores": 2})
+        directory.save_reference(Case.model_validate(row(100).case), b"truth")
+        directory.export()
     (directory.path / "notes.txt").write_text("mine")
-    directory.prepare(fresh=True)
-    assert [path.name for path in directory.path.iterdir()] == ["notes.txt"]
+    with directory.open_for_writing(fresh=True):
+        pass
+    assert {path.name for path in directory.path.iterdir()} == {"notes.txt", "sweep.lock"}
 
 
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match="file: cannot write there"):
-        RunDirectory(tmp_path / "file").prepare(fresh=False)
+    directory = RunDirectory(tmp_path / "file")
+    with pytest.raises(InputError, match="file: cannot write there"), directory.open_for_writing(fresh=False):
+        pass
+
+
+def test_a_directory_is_one_sweeps_at_a_time(directory):
+    other = RunDirectory(directory.path)
+    expected = rf"another sweep is writing there \(process {os.getpid()} on .*\); wait for it, or choose another --out"
+    with pytest.raises(InputError, match=expected), other.open_for_writing(fresh=True):
+        pass
+    directory.save_row(row(100))
+    assert other.rows() == [row(100)]
+
+
+@contextmanager
+def files_of_at_most(size):
+    """As a quota does it: what would make a file larger fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@given(st.integers(0, 2000))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_row_for_which_there_is_no_room_leaves_nothing_of_it(directory, room):
+    directory.rows_file.unlink(missing_ok=True)
+    directory.save_row(row(100))
+    before = directory.rows_file.read_bytes()
+    with files_of_at_most(len(before) + room):
+        try:
+            directory.save_row(row(200))
+        except InputError as error:
+            assert "cannot write there: File too large; what was measured before is kept" in str(error)
+            assert directory.rows_file.read_bytes() == before
+        else:
+            assert directory.rows() == [row(100), row(200)]
+    directory.save_row(row(300))
+    assert directory.rows()[-1] == row(300)
+
+
+def test_details_for_which_there_is_no_room_leave_no_row(directory):
+    with files_of_at_most(100), pytest.raises(InputError, match=r"sets\.parquet.*: cannot write there"):
+        directory.save_row(row(100), {"sets.parquet": bytes(1000)})
+    assert directory.rows() == []
+    assert not [path for path in directory.path.rglob("*") if "parquet" in path.name]
