@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,18 @@ def describe_environment() -> tuple[str, dict[str, Any]]:
     }
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:12]
     return digest, description
+
+
+def machine_name(environment_id: str, environments: Mapping[str, Any]) -> str:
+    """Processor, cores and GPU of an environment: those that differ in versions alone are one machine.
+
+    Times are not compared across machines; one that was not described is told by its environment_id.
+    """
+    known = environments.get(environment_id)
+    if known is None:
+        return environment_id
+    parts = (known.get("processor"), f"{known.get('cores')} cores", known.get("gpu"))
+    return ", ".join(str(part) for part in parts if part)
 
 
 def _processor() -> str:

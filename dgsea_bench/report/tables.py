@@ -197,7 +197,7 @@ def machines(run: Run) -> list[str]:
 def environment_table(run: Run) -> Table:
     """A column per environment."""
     used = list(dict.fromkeys(row.environment_id for row in run.rows))
-    described = {name: _flat(run.environments.get(name, {})) for name in used}
+    described = {name: flat(run.environments.get(name, {})) for name in used}
     keys = list(dict.fromkeys(key for values in described.values() for key in values))
     body = [[Cell("cases"), *[Cell(f"{sum(row.environment_id == name for row in run.rows):,}") for name in used]]]
     body += [[Cell(key), *[Cell(described[name].get(key, wording.UNKNOWN)) for name in used]] for key in keys]
@@ -206,7 +206,7 @@ def environment_table(run: Run) -> Table:
     return Table("Environments", ["environment", *used], body, caption)
 
 
-def _flat(content: dict[str, object]) -> dict[str, str]:
+def flat(content: dict[str, object]) -> dict[str, str]:
     """Nested entries side by side, those without a value as ``none``."""
     flat: dict[str, str] = {}
     for key, value in content.items():
