@@ -120,9 +120,9 @@ class Change:
 
     @property
     def verdicts(self) -> list[str]:
-        """On its status, its time and its error, those that there are."""
+        """On its status, its error and its time, those that there are."""
         error = WORSE if self.worse else BETTER if self.better else ""
-        return [part for part in (self.status, self.time, error) if part]
+        return [part for part in (self.status, error, self.time) if part]
 
     @property
     def severity(self) -> tuple[int, float]:

@@ -97,7 +97,7 @@ def interval_text(change: Change) -> str:
 
 
 def error_text(error: ErrorChange) -> str:
-    """``0.20 % → 0.40 %``; one of them if they read the same."""
+    """``0.20 % → 0.40 %``; one number if they read the same."""
     before, after = wording.error(error.before), wording.error(error.after)
     return before if before == after else f"{before} → {after}"
 
@@ -114,7 +114,7 @@ def _headline(comparison: Comparison) -> Headline:
     )
     measured = (
         f"Before: {before.name}, {wording.plural(len(before.rows), 'case')}. "
-        f"After: {after.name}, {wording.plural(len(after.rows), 'case')}. {summary(comparison)}."
+        f"After: {after.name}, {wording.plural(len(after.rows), 'case')}."
     )
     return Headline(verdict_sentence(comparison), explained, measured, _machines(comparison))
 
@@ -125,7 +125,7 @@ def _machines(comparison: Comparison) -> str:
 
 
 def _verdict(comparison: Comparison, names: Names) -> Section:
-    said = [f"{verdict_sentence(comparison)}.", _typical(comparison), *comparison.remarks]
+    said = [f"{summary(comparison)}.", _typical(comparison), *comparison.remarks]
     if names.common:
         said.append(f"All cases: {names.common}.")
     tables = [_case_table("Regressions, the worst first", comparison.regressions, names, wide=False)]
@@ -172,14 +172,13 @@ def _told_of_figures(
         "interval of the ratio, conservative, with each time at the ends of its own. Line: 1, no change. Band: within "
         f"the tolerance of {100 * comparison.tolerance:g} %."
     )
-    drawn = sum(map(len, shown.values()))
-    without = len(comparison.changes) - sum(map(len, groups.values()))
-    left_out = sum(map(len, groups.values())) - drawn
-    return [
-        marks,
-        *([f"{wording.plural(without, 'case')} without a ratio: not drawn, in the table only."] if without else []),
-        *([f"{wording.plural(left_out, 'case')} whose time changed less: not drawn, in the table only."] if left_out else []),
-    ]  # fmt: skip
+    drawable = sum(map(len, groups.values()))
+    not_drawn = {
+        "without a ratio": len(comparison.changes) - drawable,
+        "whose time changed less": drawable - sum(map(len, shown.values())),
+    }
+    told = [f"{wording.plural(count, 'case')} {why}" for why, count in not_drawn.items() if count]
+    return [marks, *([f"Not drawn, in the table only: {wording.listed(told)}."] if told else [])]
 
 
 def _in_order(comparison: Comparison, changes: Sequence[Change]) -> list[Change]:
@@ -193,8 +192,9 @@ def _distance(change: Change) -> float:
 
 
 def _most_changed(changes: Sequence[Change]) -> list[Change]:
-    chosen = sorted(changes, key=lambda change: (not change.regression, -_distance(change)))[:MOST_ROWS]
-    return [change for change in changes if change in chosen]
+    ordered = sorted(changes, key=lambda change: (not change.regression, -_distance(change)))
+    chosen = {change.after.case_id for change in ordered[:MOST_ROWS]}
+    return [change for change in changes if change.after.case_id in chosen]
 
 
 def _span(changes: Sequence[Change]) -> tuple[float, float]:
@@ -316,7 +316,7 @@ def _how_to_read(comparison: Comparison) -> Section:
         "the NES of a profile with its null distribution. In small its 95 % interval, over calls.",
         f"Slower, faster: the time changed by more than {by}, and the interval of the ratio excludes 1. Times of two "
         "machines (processor, cores, GPU) do not compare.",
-        f"Errors are {errors}. Worse, better: changed by more than {by} and by more than 1e-10; machines do not matter.",
+        f"Errors are {errors}. Worse, better: changed by more than {by} and by more than 1e-10, on whatever machine.",
         "A regression is a case that is slower, has a larger error, or was done before and fails now.",
     ]
     return Section("How to read this", "reading", text)
