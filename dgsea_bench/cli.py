@@ -222,7 +222,7 @@ def _threads(count: int | None) -> Iterator[None]:
 @app.command()
 def report(
     directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Directories of sweeps, such as reports/default.")
+        list[Path], typer.Argument(metavar="DIR", help="Directories of sweeps, such as reports/default.")
     ],
     output: Annotated[
         Path | None, typer.Option("--out", help="Directory of the page, needed for several. [default: DIR]")

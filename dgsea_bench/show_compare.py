@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from dgsea_bench.bench.compare import Change, Comparison, compare_runs, read_side
+from dgsea_bench.bench.results import RunDirectory
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.report import comparison as page
 from dgsea_bench.report import wording
@@ -50,6 +51,8 @@ def _check_page(html: Path) -> None:
         raise InputError(f"--html {html}: is no name of a page; let it end in .html")
     if not html.parent.is_dir():
         raise InputError(f"--html {html}: there is no directory {html.parent}; make it first")
+    if html.name == "index.html" and RunDirectory(html.parent).rows_file.exists():
+        raise InputError(f"--html {html}: is the report of a run; choose another name")
     check_replaceable(html)
 
 

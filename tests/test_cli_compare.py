@@ -117,6 +117,7 @@ def test_a_page_never_replaces_what_is_not_ours(refused, before, after, tmp_path
     assert "was not written by this program" in refused("compare", before, after, "--html", tmp_path / "thesis.html")
     assert (tmp_path / "thesis.html").read_text() == "<html>mine</html>"
     assert "let it end in .html" in refused("compare", before, after, "--html", before / "rows.jsonl")
+    assert "is the report of a run" in refused("compare", before, after, "--html", before / "index.html")
     assert "there is no directory" in refused("compare", before, after, "--html", "absent/changes.html")
 
 
@@ -144,6 +145,7 @@ def test_two_machines_in_one_report(call, here, before, server):
     assert "18 cases: 18 done" in page
     assert "Test processor, 2 cores" in page
     assert "Server processor, 2 cores" in page
+    assert "time grows on Test processor, 2 cores as the number of genes" in page
     assert "hold no running sums" not in page
 
 

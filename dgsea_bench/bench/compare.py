@@ -297,8 +297,8 @@ def _number(row: Row, name: str) -> float | None:
 def _why_not(earlier: Row, later: Row, times: tuple[Duration | None, Duration | None]) -> str:
     """Why the times of one machine do not compare; empty if they do."""
     for name in PROCESS:
-        mine, other = earlier.process.get(name), later.process.get(name)
-        if name in earlier.process and name in later.process and mine != other:
+        mine, other = (_extent(row.process.get(name)) for row in (earlier, later))
+        if mine is not None and other is not None and mine != other:
             return f"{INCOMPARABLE}: {name} was {mine}, now {other}"
     for when, time in zip(("before", "after"), times, strict=True):
         if time is None:
@@ -306,6 +306,11 @@ def _why_not(earlier: Row, later: Row, times: tuple[Duration | None, Duration | 
         if math.isinf(time.high):
             return f"{INCOMPARABLE}: no interval {when}"
     return ""
+
+
+def _extent(value: object) -> object:
+    """Of a list, such as one of cores, how many they are: which ones does not matter."""
+    return len(value) if isinstance(value, list | tuple) else value
 
 
 def _judge_time(before: Duration, after: Duration, tolerance: float) -> str:

@@ -27,7 +27,7 @@ def forest(
         left = 24 + 7.2 * max(len(name) for name in shown)
         axes = axes_in(figure, left=left, right=26, top=30, bottom=62)
         axes.axvspan(*band, color=BAND, linewidth=0, zorder=0)
-        axes.axvline(1, color=FAINT, linewidth=1.2, zorder=1)
+        axes.axvline(1, color=FAINT, linewidth=1.2, zorder=2.1)  # above the lines between rows, below the marks
         for item in series:
             _draw(axes, item)
         name_rows(axes, shown)
@@ -40,8 +40,8 @@ def forest(
 def _draw(axes: Axes, item: Series) -> None:
     for point in item.points:
         if point.low is not None and point.high is not None:
-            axes.plot([point.low, point.high], [point.x] * 2, color=item.look.colour, linewidth=1.6)
+            axes.plot([point.low, point.high], [point.x] * 2, color=item.look.colour, linewidth=1.6, zorder=3)
     axes.plot(
         [point.y for point in item.points], [point.x for point in item.points],
-        color=item.look.colour, marker=item.look.marker, markersize=7, linestyle="none",
+        color=item.look.colour, marker=item.look.marker, markersize=7, linestyle="none", zorder=3,
     )  # fmt: skip

@@ -194,6 +194,16 @@ def test_times_of_processes_with_other_cores_are_not_compared():
     assert one(rows[0], rows[0].model_copy(update={"process": {}})).time == "same within noise"
 
 
+@pytest.mark.parametrize(
+    ("cores", "expected"), [([2, 3], "same within noise"), ([2], "not comparable: cores was 2, now 1")]
+)
+def test_which_cores_does_not_matter_but_how_many(cores, expected):
+    rows = [
+        make_row(metrics=timed(1.0)).model_copy(update={"process": {"cores": numbers}}) for numbers in ([0, 1], cores)
+    ]
+    assert one(*rows).time == expected
+
+
 def test_cases_match_whatever_the_version_of_the_measurement_and_it_is_told():
     after = make_row(metrics=timed(1.0)).model_copy(update={"measurement_version": 99})
     comparison = compare_runs(side(make_row(metrics=timed(1.0))), side(after))
