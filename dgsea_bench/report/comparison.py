@@ -137,7 +137,7 @@ def _typical(comparison: Comparison) -> str:
     if not ratios:
         return ""
     extent = wording.span(ratios, lambda value: wording.ratio(value or 0.0))
-    middle = f"; the median is {wording.ratio(median(ratios))}" if len(ratios) > 1 else ""
+    middle = f"; the median is {wording.ratio(median(ratios))}" if " to " in extent else ""
     return f"Time after / time before, of {wording.plural(len(ratios), 'case')}: {extent}{middle}."
 
 

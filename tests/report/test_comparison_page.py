@@ -137,6 +137,15 @@ def test_figures_are_by_problem_where_there_are_more_backends():
     assert "Figure 2. 1000 genes: 5 same within noise" in text
 
 
+def test_long_names_are_told_apart_in_figures():
+    comparison = compare_runs(run("old", rows_of()), run("new", rows_of()))
+    common = "a long description of what is the same"
+    names = Names("", {row.case_id: f"{row.case['source']['genes']} genes, {common}" for row in comparison.after.rows})
+    html = render_comparison(comparison, names)
+    drawn = re.findall(r"<text[^>]*>([^<]*genes[^<]*)</text>|<tspan[^>]*>([^<]*genes[^<]*)</tspan>", html)
+    assert any("1000 genes" in part for parts in drawn for part in parts)
+
+
 def test_an_endless_interval_does_not_hide_the_others():
     wild = [make_row("exact", 1000, accuracy(0) | cost(1.0, spread=0.999999))]
     html, _ = page_of(run("old", wild), run("new", wild))
