@@ -1,4 +1,4 @@
-"""The command line: sweep, score, report, check, backends, scenarios."""
+"""The command line: sweep, score, report, compare, check, backends, scenarios."""
 
 import math
 import os
@@ -17,6 +17,7 @@ from rich.table import Column, Table
 from dgsea_bench import scoring
 from dgsea_bench.backends import backends as known_backends
 from dgsea_bench.backends import get_backend
+from dgsea_bench.bench.compare import TOLERANCE
 from dgsea_bench.bench.scenario import built_in_scenarios, read_scenario
 from dgsea_bench.bench.selection import parse_settings, split_backends
 from dgsea_bench.bench.sweep import plan_sweep
@@ -26,6 +27,7 @@ from dgsea_bench.data.formats import Duplicates
 from dgsea_bench.data.sources import read_problem
 from dgsea_bench.report import render_report
 from dgsea_bench.show_check import show_contracts, show_promises
+from dgsea_bench.show_compare import compare_and_show
 from dgsea_bench.show_scores import ScoreWatcher, show_scores
 from dgsea_bench.show_sweep import run_plans
 from dgsea_bench.terminal import err, out, say
@@ -259,9 +261,48 @@ def _threads(count: int | None) -> Iterator[None]:
 
 
 @app.command()
-def report(directory: Annotated[Path, typer.Argument(help="Directory of a sweep, such as reports/default.")]) -> None:
-    """Render the report of a sweep again, from its rows alone."""
-    say(f"report: {render_report(directory)}")
+def report(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR", help="Directories of sweeps, such as reports/default.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Directory of the page, needed for several. [default: DIR]")
+    ] = None,
+) -> None:
+    """Render the report of a sweep again, from its rows alone; or one report of several sweeps.
+
+    Of several, a case measured on different machines is there once for each. Measured twice on the same machine it
+    counts as in the last directory that holds it.
+
+    For example, two machines:  python -m dgsea_bench report reports/laptop reports/server --out reports/both
+    """
+    say(f"report: {render_report(directories, output)}")
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="Directory of a sweep.")],
+    after: Annotated[Path, typer.Argument(metavar="AFTER", help="Directory of the same sweep, run later.")],
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page with figures: a name ending in .html.")
+    ] = None,
+    tolerance: Annotated[float, typer.Option(help="Changes within this share are no news.")] = TOLERANCE,
+) -> None:
+    """Compare two sweeps: what became slower, less accurate, or fails now. Exit code 1 if anything did.
+
+    Cases are matched by their case_id. Times are compared on the same machine only, and count as slower or faster if
+    they changed by more than the tolerance and by more than their noise; errors are compared across machines too.
+
+    For example, before and after a change of yours:
+
+    python -m dgsea_bench sweep --out reports/before
+
+    python -m dgsea_bench sweep --out reports/after
+
+    python -m dgsea_bench compare reports/before reports/after --html changes.html
+    """
+    if compare_and_show(before, after, html=html, tolerance=tolerance):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 
 import typer
+from pydantic import ValidationError
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column, Table
@@ -161,11 +162,23 @@ def _parts(case: Case) -> list[str]:
     return [*parts, *(f"{key} {value}" for key, value in changed.items())]
 
 
+def told_apart(rows: Sequence[Row]) -> tuple[str, list[str]]:
+    """What the problems of all rows have in common, and of each row what they have not."""
+    problems = [_parts_of_row(row) for row in rows]
+    common = [part for part in problems[0] if all(part in other for other in problems)]
+    return ", ".join(common), [", ".join(part for part in problem if part not in common) for problem in problems]
+
+
+def _parts_of_row(row: Row) -> list[str]:
+    try:
+        return _parts(Case.model_validate(row.case))
+    except ValidationError:  # a row of another version of this program
+        return [f"case {row.case_id}"]
+
+
 def summary(rows: list[Row]) -> Table:
     """A line per case; what all problems have in common is the title."""
-    problems = [_parts(Case.model_validate(row.case)) for row in rows]
-    common = [part for part in problems[0] if all(part in other for other in problems)]
-    names = [", ".join(part for part in problem if part not in common) for problem in problems]
+    common, names = told_apart(rows)
     several = any(names)
     all_done = all(row.status == "done" for row in rows)
     header, caption, cells = SUMMARIES[rows[0].task]
@@ -174,7 +187,7 @@ def summary(rows: list[Row]) -> Table:
         Column("backend", overflow="fold"),
         *([] if all_done else ["status"]),
         *header,
-        title=escape(", ".join(common)),
+        title=escape(common),
         title_justify="left",
         caption=caption,
         caption_justify="left",

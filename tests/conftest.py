@@ -1,6 +1,7 @@
 """Shapes and types in annotations are checked while tests run; data files come from DGSEA_BENCH_DATA."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,47 @@ def data() -> Path:
         pytest.skip("DGSEA_BENCH_DATA does not name the folder with the public data files")
     assert Path(folder).is_dir(), f"DGSEA_BENCH_DATA is {folder}, which is not a folder"
     return Path(folder)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def call(here, monkeypatch, capsys):
+    """Runs a command line in the empty directory: (exit code, stdout, stderr)."""
+    from dgsea_bench import cli  # not before the hook above is in place
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["dgsea-bench", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def refused(call, here):
+    """The one line on stderr of a command that is refused with exit code 2 and writes nothing."""
+
+    def refused(*arguments):
+        code, printed, complaint = call(*arguments)
+        assert code == 2
+        assert complaint.startswith("error: ")
+        assert complaint.count("\n") == 1
+        assert complaint.endswith("\n")
+        assert "Traceback" not in printed + complaint
+        assert list(here.iterdir()) == []
+        return complaint.removeprefix("error: ").strip()
+
+    return refused

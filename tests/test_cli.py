@@ -1,7 +1,6 @@
 """The command line: bad input is one line and exit code 2, and leaves nothing behind."""
 
 import json
-import sys
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from dgsea_bench import cli, scoring, show_scores
+from dgsea_bench import scoring, show_scores
 from dgsea_bench.backends import backends
 from dgsea_bench.bench import promises
 from dgsea_bench.bench.scenario import built_in_scenarios
@@ -30,32 +29,6 @@ min_seconds = 0
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty working directory."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
-def call(here, monkeypatch, capsys):
-    """Runs a command line in the empty directory: (exit code, stdout, stderr)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["dgsea-bench", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
-@pytest.fixture
 def write(tmp_path):
     """Writes an input file outside of the working directory; returns its path."""
 
@@ -64,23 +37,6 @@ def write(tmp_path):
         return tmp_path / name
 
     return write
-
-
-@pytest.fixture
-def refused(call, here):
-    """The one line on stderr of a command that is refused with exit code 2 and writes nothing."""
-
-    def refused(*arguments):
-        code, printed, complaint = call(*arguments)
-        assert code == 2
-        assert complaint.startswith("error: ")
-        assert complaint.count("\n") == 1
-        assert complaint.endswith("\n")
-        assert "Traceback" not in printed + complaint
-        assert list(here.iterdir()) == []
-        return complaint.removeprefix("error: ").strip()
-
-    return refused
 
 
 @pytest.fixture

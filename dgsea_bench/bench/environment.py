@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -139,6 +140,18 @@ def _without_secrets(arguments: list[str]) -> list[str]:
         shown.append(HIDDEN if secret_follows and not argument.startswith("--") else redacted(argument))
         secret_follows = SUSPECT_OPTION.fullmatch(argument) is not None
     return shown
+
+
+def machine_name(environment_id: str, environments: Mapping[str, Any]) -> str:
+    """Processor, cores and GPU of an environment: those that differ in versions alone are one machine.
+
+    Times are not compared across machines; one that was not described is told by its environment_id.
+    """
+    known = environments.get(environment_id)
+    if known is None:
+        return environment_id
+    parts = (known.get("processor"), f"{known.get('cores')} cores", known.get("gpu"))
+    return ", ".join(str(part) for part in parts if part)
 
 
 def _processor() -> str:

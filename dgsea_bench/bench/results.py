@@ -185,6 +185,17 @@ class RunDirectory:
         """The last row of each case, in the order in which cases first appeared."""
         return list({row.case_id: row for row in self.rows()}.values())
 
+    def measured_rows(self) -> list[Row]:
+        """The same, for reading what a sweep left.
+
+        Raises:
+            InputError: there are none.
+        """
+        rows = self.latest_rows()
+        if not rows:
+            raise InputError(f"{self.rows_file}: no results there; run a sweep with --out {self.path} first")
+        return rows
+
     def save_reference(self, case: Case, content: bytes) -> None:
         """Keep the truth of a case's problem."""
         with self._errors_told():

@@ -62,7 +62,7 @@ def trend(series: Sequence[Series], x_title: str, y_title: str, y_form: Form) ->
         for item in series:
             _draw_line(axes, item)
         points = [point for item in series for point in item.points]
-        _log_axis(axes, "y", [end for point in points for end in (point.low, point.y, point.high)], y_form)
+        log_axis(axes, "y", [end for point in points for end in (point.low, point.y, point.high)], y_form)
         _size_axis(axes, sorted({point.x for point in points}))
         axes.set_xlabel(x_title)
         axes.set_ylabel("")
@@ -94,7 +94,7 @@ def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_fo
         name_rows(axes, names)
         points = [point for item in series for point in item.points]
         if log:
-            _log_axis(axes, "x", [end for point in points for end in (point.low, point.y, point.high)], x_form)
+            log_axis(axes, "x", [end for point in points for end in (point.low, point.y, point.high)], x_form)
         else:
             axes.xaxis.set_major_formatter(lambda value, _: x_form(value))
             axes.margins(x=0.06)
@@ -213,7 +213,8 @@ def _size_axis(axes: Axes, sizes: Sequence[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _log_axis(axes: Axes, which: str, values: Sequence[float | None], form: Form) -> None:
+def log_axis(axes: Axes, which: str, values: Sequence[float | None], form: Form) -> None:
+    """A logarithmic axis, ``"x"`` or ``"y"``, over these values, with round ticks."""
     known = [value for value in values if value is not None]
     low, high = math.log10(min(known)), math.log10(max(known))
     pad = max(0.06 * (high - low), 0.1)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from dgsea_bench.bench.environment import machine_name
 from dgsea_bench.bench.metrics import Growth, growth
-from dgsea_bench.bench.results import Row
+from dgsea_bench.bench.results import Row, RunDirectory
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams
 
@@ -124,11 +125,13 @@ class Run:
 
     Attributes:
         path: the directory with ``details``. environments: environment_id -> description.
+        elsewhere: (case_id, environment_id) -> directory, of rows whose ``details`` lie in another one.
     """
 
     path: Path
     rows: tuple[Row, ...]
     environments: dict[str, Any]
+    elsewhere: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
     def of_task(self, task: str) -> "Run":
         """The rows of that task alone, ``"enrichment"`` or ``"significance"``."""
@@ -186,7 +189,7 @@ class Run:
         settings |= {name: value for name, value in null.items() if name not in NOT_OF_THE_NULL}
         settings |= row.case["params"] | {name: row.case[name] for name in ("dtype", "device", "threads")}
         settings |= {f"sha256 of {path}": digest[:12] for path, digest in row.inputs.items()}
-        settings["machine"] = self._machine(row.environment_id)
+        settings["machine"] = machine_name(row.environment_id, self.environments)
         text = tuple((name, "none" if value is None else str(value)) for name, value in settings.items())
         return Problem(kind_of_scores(row), sizes["genes"], sizes["sets"], sizes["profiles"], text)
 
@@ -221,7 +224,8 @@ class Run:
         Raises:
             InputError: the file is there but cannot be read.
         """
-        file = self.path / "details" / row.case_id / f"{name}.parquet"
+        home = self.elsewhere.get((row.case_id, row.environment_id), self.path)
+        file = home / "details" / row.case_id / f"{name}.parquet"
         if not file.is_file():
             return None
         try:
@@ -230,13 +234,36 @@ class Run:
             problem = str(error).splitlines()[0]
             raise InputError(f"{file}: cannot be read ({problem}); delete it to report without it") from None
 
-    def _machine(self, environment_id: str) -> str:
-        """Environments that differ in versions alone are one machine; times are not compared across machines."""
-        known = self.environments.get(environment_id)
-        if known is None:
-            return environment_id
-        parts = (known.get("processor"), f"{known.get('cores')} cores", known.get("gpu"))
-        return ", ".join(str(part) for part in parts if part)
+
+def read_runs(directories: Sequence[Path]) -> Run:
+    """One or several runs as one: a case once for each machine, as in the last directory that holds it.
+
+    Raises:
+        InputError: a directory without rows, rows that cannot be read, or two descriptions of one environment.
+    """
+    rows: dict[tuple[str, str], Row] = {}
+    homes: dict[tuple[str, str], Path] = {}
+    environments: dict[str, Any] = {}
+    for path in directories:
+        directory = RunDirectory(path)
+        measured = directory.measured_rows()
+        described = directory.environments()
+        for name in described.keys() & environments.keys():
+            if described[name] != environments[name]:
+                raise InputError(
+                    f"{path}: environment {name} is described otherwise than in a run before it, so that one of the "
+                    "files environment.json was changed; report them one by one"
+                )
+        environments |= described
+        for row in measured:
+            # The environment may be described in a later directory alone, so machines are told apart below.
+            rows.pop((row.case_id, row.environment_id), None)
+            rows[row.case_id, row.environment_id] = row
+            homes[row.case_id, row.environment_id] = path
+    latest = {(row.case_id, machine_name(row.environment_id, environments)): row for row in rows.values()}
+    kept = tuple(latest.values())
+    elsewhere = {key: homes[key] for row in kept if homes[key := (row.case_id, row.environment_id)] != directories[0]}
+    return Run(directories[0], kept, environments, elsewhere)
 
 
 def kind_of_scores(row: Row) -> str:

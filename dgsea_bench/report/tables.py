@@ -214,7 +214,7 @@ def machines(run: Run) -> list[str]:
 def environment_table(run: Run) -> Table:
     """A column per environment, entries that belong together below a heading."""
     used = list(dict.fromkeys(row.environment_id for row in run.rows))
-    described = {name: _entries(run.environments.get(name, {})) for name in used}
+    described = {name: entries_of_environment(run.environments.get(name, {})) for name in used}
     entries = list(dict.fromkeys(entry for known in described.values() for entry in known))
     body = [[Cell("cases"), *[Cell(f"{sum(row.environment_id == name for row in run.rows):,}") for name in used]]]
     for group in dict.fromkeys(["", *(group for group, _ in entries)]):
@@ -229,7 +229,7 @@ def environment_table(run: Run) -> Table:
     return Table("Environments", ["environment", *used], body, caption)
 
 
-def _entries(content: Mapping[str, object]) -> dict[tuple[str, str], str]:
+def entries_of_environment(content: Mapping[str, object]) -> dict[tuple[str, str], str]:
     """(heading or nothing, name) -> text of each entry; those without a value are ``none``."""
     found: dict[tuple[str, str], str] = {}
     for key, value in content.items():

@@ -171,7 +171,8 @@ def growth_sentence(run: Run) -> str:
         return ""
     low, high = min(item.sizes[0] for _, item in fitted), max(item.sizes[1] for _, item in fitted)
     powers = wording.listed([text for text, _ in fitted])
-    return f"From {low:,.0f} to {high:,.0f} genes, time grows as the number of genes to the power of {powers}."
+    where = f" on {dict(families[0][0].family.settings)['machine']}" if "machine" in run.varying else ""
+    return f"From {low:,.0f} to {high:,.0f} genes, time grows{where} as the number of genes to the power of {powers}."
 
 
 def window_sentence(run: Run) -> str:

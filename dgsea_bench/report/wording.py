@@ -108,6 +108,11 @@ def times(factor: float) -> str:
     return f"{factor:.1f}" if factor < 9.95 else f"{factor:,.0f}"
 
 
+def ratio(value: float) -> str:
+    """A ratio to be read closely: ``1.04``, ``12.3``."""
+    return _three_digits(value) if value >= 1 else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
 def slope(growth: Growth | None) -> str:
     """An exponent with its interval: ``1.93 (1.80 to 2.06)``."""
     if growth is None:

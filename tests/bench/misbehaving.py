@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -102,7 +103,7 @@ class Parent(Exact):
 
     def rank(self, scores, params):
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-        with open(os.environ["DGSEA_BENCH_TEST_CHILD"], "a") as file:
+        with Path(os.environ["DGSEA_BENCH_TEST_CHILD"]).open("a") as file:
             print(child.pid, file=file)
         return super().rank(scores, params)
 

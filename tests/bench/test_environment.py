@@ -140,10 +140,12 @@ def test_what_changes_results_changes_the_identity_and_nothing_else_does(monkeyp
     monkeypatch.setenv("SOMETHING", "else")
     monkeypatch.setattr(sys, "argv", ["other", "arguments"])
     assert describe_environment.__wrapped__()[0] == plain
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    threads, description = describe_environment.__wrapped__()
-    assert threads != plain
-    assert description["variables"] == {"OMP_NUM_THREADS": "1"}
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # set for every case anew, and in its row
+    assert describe_environment.__wrapped__()[0] == plain
+    monkeypatch.setenv("KMP_AFFINITY", "compact")
+    pinned, description = describe_environment.__wrapped__()
+    assert pinned != plain
+    assert description["variables"] == {"OMP_NUM_THREADS": "1", "KMP_AFFINITY": "compact"}
 
 
 def test_no_name_of_a_variable_is_a_pattern():
