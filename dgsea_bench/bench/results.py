@@ -69,7 +69,7 @@ class Row(BaseModel):
             cost=method.cost,
             target=method.target,
             case=case.model_dump(mode="json"),
-            inputs=case.source.input_hashes(),
+            inputs=case.inputs,
             status=outcome.status,
             reason=outcome.reason,
             environment_id=outcome.environment_id,

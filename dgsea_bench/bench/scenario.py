@@ -20,7 +20,7 @@ from dgsea_bench.bench.spelling import parse_label
 from dgsea_bench.bench.witnesses import WITNESSES, Witness
 from dgsea_bench.core.errors import InputError, did_you_mean
 from dgsea_bench.core.params import EnrichmentParams, NullParams
-from dgsea_bench.data.sources import RankingSource, Source, SyntheticSource
+from dgsea_bench.data.sources import Source
 
 MEASUREMENT_VERSION = 2
 """Raised when what is measured, or how, changes, so that older rows and truths are not taken for newer ones."""
@@ -110,10 +110,15 @@ class Case(_Model):
         return f"{self.backend}[{knobs}]" if knobs else self.backend
 
     @cached_property
+    def inputs(self) -> dict[str, str]:
+        """sha256 of each file that is read, as it was when this was first asked."""
+        return self.source.input_hashes()
+
+    @cached_property
     def case_id(self) -> str:
         """The first 16 hex digits of the sha256 of the case in canonical form with the hashes of its inputs."""
         content = self.model_dump(mode="json", exclude={"measure", "skip", *([] if self.null else ["null"])})
-        return _digest({**content, "options": asdict(contestant(self))}, self.source)
+        return _digest({**content, "options": asdict(contestant(self))}, self.inputs)
 
     @cached_property
     def reference_id(self) -> str:
@@ -127,7 +132,7 @@ class Case(_Model):
             content |= {"null": self.model_dump(mode="json")["null"], "soft": self.needs_soft_truth}
             if not self.needs_soft_truth:
                 content["params"] = {"exponent": self.params.exponent}
-        return _digest(content, self.source)
+        return _digest(content, self.inputs)
 
     @property
     def needs_soft_truth(self) -> bool:
@@ -135,8 +140,7 @@ class Case(_Model):
         return contestant(self).target == "dgsea" and self.backend != Exact.name
 
 
-def _digest(content: dict[str, Any], source: SyntheticSource | RankingSource) -> str:
-    hashes = source.input_hashes()
+def _digest(content: dict[str, Any], hashes: dict[str, str]) -> str:
     canonical = json.dumps(_replace(content, hashes), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

@@ -219,7 +219,7 @@ class _Progress:
         spec = Spec(
             task=task,
             case=case,
-            inputs=case.source.input_hashes(),
+            inputs=case.inputs,
             isolation=self.plan.isolation,
             alone=alone,
             share=share,

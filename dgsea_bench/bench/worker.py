@@ -110,11 +110,9 @@ def _is_for_memory(error: BaseException | None) -> bool:
 
 def _check_inputs(spec: Spec) -> None:
     """On another machine a file of that name may be another file."""
-    if not spec.inputs:
-        return
-    for name, digest in spec.case.source.input_hashes().items():
+    for name, digest in spec.case.inputs.items():
         if spec.inputs.get(name) != digest:
-            raise InputError(f"{name}: is not, on this machine, the file that the sweep was planned with")
+            raise InputError(f"{name}: is not the file that the sweep was planned with, or not so on this machine")
 
 
 def _write_result(folder: Path, result: dict[str, Any]) -> None:

@@ -307,7 +307,7 @@ def test_a_run_is_read_from_its_directory(tmp_path):
     rows = [make_row(), make_row(genes=2000)]
     read = read_side(write_run(tmp_path / "run", rows))
     assert list(read.rows) == rows
-    assert read.environments == {"e1": ENVIRONMENT}
+    assert read.environments == {"e1": {**ENVIRONMENT, "commands": []}}
 
 
 def test_a_directory_without_results_is_refused(tmp_path):

@@ -1,6 +1,5 @@
 """Sweeps survive what their cases and their machine do to them: every finished case is there, once."""
 
-import json
 import os
 import random
 import re
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from dgsea_bench import InputError
 from dgsea_bench.bench.results import RunDirectory
 from dgsea_bench.bench.sweep import plan_sweep, run_plan, run_sweep
 
@@ -273,11 +271,12 @@ def test_without_isolation_an_exception_is_the_debuggers(plugin, scenario, tmp_p
     assert "cores" not in row.process
 
 
-def test_files_that_changed_since_the_sweep_was_planned_are_told(tmp_path):
-    (tmp_path / "a.rnk").write_text("".join(f"g{n}\t{n * n}\n" for n in range(20)))
+def test_a_file_that_has_changed_since_the_sweep_was_planned_is_told(tmp_path):
     (tmp_path / "a.gmt").write_text("set\t\t" + "\t".join(f"g{n}" for n in range(5)))
     files = {"ranking": str(tmp_path / "a.rnk"), "gene_sets": str(tmp_path / "a.gmt"), "settings": {"min_size": 1}}
-    with pytest.raises(InputError, match="known: alone, together, none"):
-        plan_sweep("real-ranking", timing="soon", **files)
+    (tmp_path / "a.rnk").write_text("".join(f"g{n}\t{n * n}\n" for n in range(20)))
     plan = plan_sweep("real-ranking", backends=["hard"], out=tmp_path / "run", **files)
-    assert json.dumps([row.status for row in run_plan(plan)]) == '["done"]'
+    (tmp_path / "a.rnk").write_text("".join(f"g{n}\t{n + 1}\n" for n in range(20)))
+    (row,) = run_plan(plan)
+    assert (row.status, row.metrics) == ("failed", {})
+    assert "a.rnk: is not the file that the sweep was planned with" in row.reason
