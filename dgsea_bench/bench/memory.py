@@ -13,7 +13,12 @@ import torch
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 OF_SYSTEM, EVENTS = Path("/proc/meminfo"), Path("/proc/vmstat")
-CONTROL_GROUP = Path("/sys/fs/cgroup")
+OWN_GROUPS, CONTROL_GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+GROUP_FILES = {
+    "": ("memory.max", "memory.current"),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+}
+"""Limit and use, in the second and in the first version of control groups."""
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
 
@@ -102,15 +107,24 @@ def _largest_resident_bytes() -> int:
 
 
 def available_bytes() -> int:
-    """Memory that can be had without swapping, within the limit of a container if there is one."""
+    """Memory that can be had without swapping, within the limits of a container or a batch job if there are any."""
     found = re.search(r"^MemAvailable:\s+(\d+) kB", OF_SYSTEM.read_text(), re.MULTILINE)
     if found is None:
         raise RuntimeError(f"{OF_SYSTEM} has no MemAvailable")
-    most, used = CONTROL_GROUP / "memory.max", CONTROL_GROUP / "memory.current"
-    available = int(found.group(1)) * 1024
-    if most.is_file() and used.is_file() and (limit := most.read_text().strip()).isdecimal():
-        available = min(available, int(limit) - int(used.read_text()))
-    return available
+    return min([int(found.group(1)) * 1024, *_left_in_control_groups()])
+
+
+def _left_in_control_groups() -> Iterator[int]:
+    """Bytes left in each control group that this process is in, of those that limit memory."""
+    groups = OWN_GROUPS.read_text().splitlines() if OWN_GROUPS.is_file() else []
+    for _, controllers, path in (line.split(":", 2) for line in groups):
+        if controllers not in ("", "memory"):
+            continue
+        top, names = (CONTROL_GROUPS / controllers), GROUP_FILES[controllers]
+        for folder in (top / path.lstrip("/"), *(top / path.lstrip("/")).parents):
+            most, used = (folder / name for name in names)
+            if most.is_file() and used.is_file() and (limit := most.read_text().strip()).isdecimal():
+                yield int(limit) - int(used.read_text())
 
 
 @contextmanager
