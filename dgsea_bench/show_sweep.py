@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from dgsea_bench.bench.cores import are_claimed
 from dgsea_bench.bench.engines import Engine, make_engine
 from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.scenario import Case
@@ -56,6 +57,8 @@ def run_plans(plans: Sequence[Plan], *, engine: str, jobs: int, scheduler: str |
             show_plan(plan, list_cases=False)
             if jobs > 1 and plan.timing == "alone" and any(case.measure.timed for case in plan.pending):
                 say("  timed cases run one at a time on a machine, whatever --jobs says; see --timing")
+            if plan.pending and plan.timing == "alone" and are_claimed():
+                say("  another sweep measures on this machine: cases that are timed wait for one another, alone each")
             failed |= run_and_report(plan, place)
     return not failed
 

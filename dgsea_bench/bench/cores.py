@@ -45,6 +45,16 @@ def usable_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
+def are_claimed() -> bool:
+    """Whether somebody, in this process or another one of this user, has a claim on a core now."""
+    for core in usable_cores():
+        lock = _lock_of(core)
+        if not _tried(lock):
+            return True
+        lock.release()
+    return False
+
+
 @contextmanager
 def claimed_cores(count: int, *, alone: bool, cancelled: Callable[[], bool] = lambda: False) -> Iterator[list[int]]:
     """So many cores for the time of a block, those with the highest numbers first; all if there are not as many.
@@ -57,21 +67,21 @@ def claimed_cores(count: int, *, alone: bool, cancelled: Callable[[], bool] = la
     Raises:
         Cancelled: it said yes.
     """
-    folder, cores = own_folder(), usable_cores()[::-1]
+    cores = usable_cores()[::-1]
     wanted = len(cores) if alone else min(count, len(cores))
     with ExitStack() as held:
         # Who gathers cores does so alone: two that hold some and wait for more would wait for ever.
-        with _acquired(FileLock(folder / "queue.lock"), cancelled):
-            mine = _gather(folder, cores, wanted, held, cancelled)
+        with _acquired(FileLock(own_folder() / "queue.lock"), cancelled):
+            mine = _gather(cores, wanted, held, cancelled)
         yield sorted(mine[:count])
 
 
-def _gather(folder: Path, cores: list[int], wanted: int, held: ExitStack, cancelled: Callable[[], bool]) -> list[int]:
+def _gather(cores: list[int], wanted: int, held: ExitStack, cancelled: Callable[[], bool]) -> list[int]:
     mine: list[int] = []
     while True:
         for core in cores:
             if core not in mine and len(mine) < wanted:
-                lock = FileLock(folder / f"core-{core}.lock")
+                lock = _lock_of(core)
                 if _tried(lock):
                     held.callback(lock.release)
                     mine.append(core)
@@ -88,6 +98,10 @@ def _acquired(lock: FileLock, cancelled: Callable[[], bool]) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _lock_of(core: int) -> FileLock:
+    return FileLock(own_folder() / f"core-{core}.lock")
 
 
 def _tried(lock: FileLock) -> bool:

@@ -1,6 +1,7 @@
 """Where cases run: on this machine or on a Dask cluster. An engine only dispatches `run_case`."""
 
 import logging
+import signal
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -203,15 +204,29 @@ def _arrived(done: Any, where: str) -> Outcome:
 
 
 def _local_cluster(jobs: int) -> Any:
-    return _distributed().LocalCluster(
-        n_workers=jobs,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=":0",
-        scheduler_kwargs={"dashboard": False},
-        memory_limit=0,  # each case has a limit of its own
-        silence_logs=logging.CRITICAL,
-    )
+    with _interrupts_ignored():
+        return _distributed().LocalCluster(
+            n_workers=jobs,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=":0",
+            scheduler_kwargs={"dashboard": False},
+            memory_limit=0,  # each case has a limit of its own
+            silence_logs=logging.CRITICAL,
+        )
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes that are started meanwhile leave Ctrl-C in a terminal to the sweep, which then stops them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _distributed() -> Any:
