@@ -193,7 +193,7 @@ def test_a_sweep_in_which_a_case_fails_exits_with_1_and_still_has_a_report(call,
     file = write("late.toml", TINY.format(grid="set_size = 5", measure="time_limit = 0.01"))
     code, printed, complaint = call("sweep", file)
     assert (code, complaint) == (1, "")
-    assert "failed: hard on planted, 40 genes" in printed
+    assert "hard on planted, 40 genes, 50 sets of 5: out of time: stopped after the time limit of 0.01 s" in printed
     assert "stopped after the time limit of 0.01 s" in printed
     assert (here / "reports" / "tiny" / "index.html").stat().st_size > 0
     assert (here / "reports" / "tiny" / "rows.jsonl").is_file()

@@ -2,8 +2,10 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -67,6 +69,40 @@ def test_the_example_of_a_scenario_is_one(tmp_path):
     from dgsea_bench.bench.scenario import read_scenario
 
     assert len(read_scenario(file).cases()) == 2 * 2 * 2 * 3
+
+
+def test_the_settings_of_a_measurement_are_the_defaults():
+    from dgsea_bench.bench.scenario import MeasureSettings
+
+    shown = tomllib.loads(block("toml", "[measure]"))["measure"]
+    known = MeasureSettings().model_dump()
+    assert shown == {name: known[name] for name in shown}
+    assert known.keys() - shown.keys() == {"timed", "memory_limit"}
+
+
+def commands(containing: str) -> list[list[str]]:
+    """The words after ``python -m dgsea_bench`` of each such line of a block of shell commands."""
+    lines = (line.partition(" #")[0] for line in block("sh", containing).splitlines())
+    return [shlex.split(line)[3:] for line in lines if line.startswith("python -m dgsea_bench")]
+
+
+@pytest.mark.parametrize("words", [*commands("--set genes"), *commands("dask scheduler")])
+def test_the_commands_of_a_sweep_can_be_given(words, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["dgsea_bench", *words, *(["--dry-run"] if words[0] == "sweep" else [])])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    told = capsys.readouterr()
+    if words[0] == "sweep":
+        assert (end.value.code, "cases; results in" in told.out or "1 case; results in" in told.out) == (0, True)
+    else:
+        assert "run a sweep with --out reports/before first" in told.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_example_for_slurm_is_python():
+    code = compile(block("python", "SLURMCluster"), "README.md", "exec")
+    assert "SLURMCluster" in code.co_names
 
 
 def test_the_test_command_is_what_ci_runs():

@@ -120,6 +120,8 @@ class RunDirectory:
         """
         with self._errors_told():
             self.path.mkdir(parents=True, exist_ok=True)
+            with (self.path / "sweep.lock").open("a"):
+                pass  # says what is amiss where the lock would only say that it cannot be had
             lock = FileLock(self.path / "sweep.lock")
             holder = self.path / "sweep.json"
             try:
