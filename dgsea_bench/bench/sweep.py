@@ -185,8 +185,9 @@ class _Progress:
 
     def _fill(self) -> None:
         """Give the engine as much as it can work on; what needs no work has its row at once."""
+        slots = self.engine.slots
         for case in list(self.waiting.values()):
-            if len(self.running) >= self.engine.slots:
+            if len(self.running) >= slots:
                 return
             busy = {spec.case.case_id for spec in self.running.values() if spec.task == "case"}
             if not self.lines.smaller(case).isdisjoint(self.waiting.keys() | busy):
