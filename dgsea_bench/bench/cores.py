@@ -28,10 +28,15 @@ def own_folder() -> Path:
     Raises:
         InputError: it cannot be made, or belongs to somebody else.
     """
-    folder = Path(tempfile.gettempdir(), f"dgsea_bench-{getpass.getuser()}")
+    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()  # in a container a user may have no name
+    try:
+        folder = Path(tempfile.gettempdir(), f"dgsea_bench-{user}")
+    except OSError as error:
+        raise InputError(f"{error.strerror}; set TMPDIR to a folder of yours") from None
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+        # Of a link, not of what it leads to: anybody may lay one to a folder of ours.
+        if hasattr(os, "getuid") and folder.lstat().st_uid != user:
             raise InputError(f"{folder}: belongs to another user; name a folder of yours in the variable TMPDIR")
     except OSError as error:
         raise InputError(f"{folder}: cannot be used ({error.strerror}); set TMPDIR to another folder") from None
