@@ -102,15 +102,24 @@ def _largest_resident_bytes() -> int:
 
 
 def available_bytes() -> int:
-    """Memory that can be had without swapping, within the limit of a container if there is one."""
+    """Memory that can be had without swapping, within the limit of a container if there is one.
+
+    What a container uses counts the files that were read lately, which make way.
+    """
     found = re.search(r"^MemAvailable:\s+(\d+) kB", OF_SYSTEM.read_text(), re.MULTILINE)
     if found is None:
         raise RuntimeError(f"{OF_SYSTEM} has no MemAvailable")
     most, used = CONTROL_GROUP / "memory.max", CONTROL_GROUP / "memory.current"
     available = int(found.group(1)) * 1024
     if most.is_file() and used.is_file() and (limit := most.read_text().strip()).isdecimal():
-        available = min(available, int(limit) - int(used.read_text()))
-    return available
+        available = min(available, int(limit) - int(used.read_text()) + _cached_files())
+    return max(0, available)
+
+
+def _cached_files() -> int:
+    stat = CONTROL_GROUP / "memory.stat"
+    found = re.search(r"^inactive_file (\d+)", stat.read_text(), re.MULTILINE) if stat.is_file() else None
+    return int(found.group(1)) if found else 0
 
 
 @contextmanager
