@@ -121,7 +121,7 @@ class DaskEngine(Engine):
             InputError: Dask is not installed, nobody answers, or a worker has not the same dgsea_bench.
         """
         distributed = _distributed()
-        self._where = scheduler or "this machine"
+        self._where = "this machine" if scheduler is None else scheduler or "''"
         with ExitStack() as undo, _errors_told(self._where, patience):
             cluster = undo.enter_context(_local_cluster(jobs)) if scheduler is None else scheduler
             self._client = distributed.Client(cluster, timeout=patience, set_as_default=False, name="dgsea_bench")
@@ -155,6 +155,9 @@ class DaskEngine(Engine):
                 outcome.set_result(_arrived(done, self._where))
             except InputError as error:
                 outcome.set_exception(error)
+            except BaseException as error:  # nobody else hears of it, and the sweep would wait for ever
+                told = f"{self._where}: what came back cannot be read: {describe_error(error)}"
+                outcome.set_exception(InputError(f"{told}; what was measured before is kept"))
 
         remote.add_done_callback(arrived)
         return outcome
@@ -207,7 +210,7 @@ def _local_cluster(jobs: int) -> Any:
         n_workers=jobs,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address=":0",
+        dashboard_address="127.0.0.1:0",  # without a host it listens on all networks, even with no dashboard
         scheduler_kwargs={"dashboard": False},
         memory_limit=0,  # each case has a limit of its own
         silence_logs=logging.CRITICAL,
@@ -231,5 +234,5 @@ def _errors_told(where: str, patience: float) -> Iterator[None]:
     except (OSError, TimeoutError) as error:
         told = str(error).splitlines()[0] if str(error) else "no answer"
         raise InputError(f"{where}: no Dask scheduler with a worker within {patience:g} s: {told}") from None
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"{where}: is not the address of a scheduler, such as tcp://10.0.0.1:8786: {error}") from None
