@@ -123,6 +123,8 @@ class DaskEngine(Engine):
         distributed = _distributed()
         self._where = "this machine" if scheduler is None else scheduler or "''"
         with ExitStack() as undo, _errors_told(self._where, patience):
+            if scheduler is not None:
+                distributed.comm.get_address_host_port(scheduler)  # a client that cannot start leaves its thread behind
             cluster = undo.enter_context(_local_cluster(jobs)) if scheduler is None else scheduler
             self._client = distributed.Client(cluster, timeout=patience, set_as_default=False, name="dgsea_bench")
             undo.callback(self._client.close)
@@ -148,7 +150,12 @@ class DaskEngine(Engine):
         """Let any worker do it; should one die meanwhile, another one."""
         outcome: Future[Outcome] = Future()
         request = spec.model_dump_json(exclude={"truth"})
-        remote = self._client.submit(run_on_worker, request, spec.truth, pure=False)
+        try:
+            remote = self._client.submit(run_on_worker, request, spec.truth, pure=False)
+        except Exception as error:
+            if self._client.status in ("running", "connecting"):
+                raise
+            raise _gone(self._where, self._client.status) from error
 
         def arrived(done: Any) -> None:
             try:
@@ -198,11 +205,15 @@ def _arrived(done: Any, where: str) -> Outcome:
         done.release()
         return result
     if done.status != "error":
-        raise InputError(f"the scheduler at {where} is gone ({done.status}); what was measured before is kept")
+        raise _gone(where, done.status)
     error = done.exception()
     if isinstance(error, _distributed().KilledWorker):
         return Outcome("failed", "each Dask worker that ran this case died")
     return Outcome("failed", f"on a Dask worker: {describe_error(error)}")
+
+
+def _gone(where: str, how: str) -> InputError:
+    return InputError(f"the scheduler at {where} is gone ({how}); what was measured before is kept")
 
 
 def _local_cluster(jobs: int) -> Any:
