@@ -1,6 +1,6 @@
-"""How far do times of the same case lie apart in ten sweeps, and how often would `compare` cry wolf?
+"""How far times of the same case lie apart in ten sweeps, and how often `compare` would cry wolf.
 
-python benchmarks/spread_of_sweeps.py [SWEEPS]
+Run with ``python benchmarks/spread_of_sweeps.py``, or with another number of sweeps behind it.
 """
 
 import sys

@@ -19,7 +19,7 @@ from dgsea_bench.bench.scenario import MeasureSettings
 WARM_UP_SECONDS = 0.1
 """A processor that has slept, or changes to wide vectors, takes some tens of milliseconds to reach its speed."""
 CONFIDENCE = 0.95
-BUSY = 0.5
+BUSY = 0.25
 """Cores kept busy by others, or taken by the host of a virtual machine, from which on times are flagged."""
 STAT = Path("/proc/stat")
 

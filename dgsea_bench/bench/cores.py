@@ -16,6 +16,9 @@ from filelock import FileLock, Timeout
 from dgsea_bench.core.errors import InputError
 
 PAUSE = 0.02
+LOOK = 0.05
+"""Seconds of watching which cores are busy."""
+STAT = Path("/proc/stat")
 
 
 class Cancelled(Exception):  # noqa: N818 (says what happened; it is no error)
@@ -28,10 +31,15 @@ def own_folder() -> Path:
     Raises:
         InputError: it cannot be made, or belongs to somebody else.
     """
-    folder = Path(tempfile.gettempdir(), f"dgsea_bench-{getpass.getuser()}")
+    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()  # in a container a user may have no name
+    try:
+        folder = Path(tempfile.gettempdir(), f"dgsea_bench-{user}")
+    except OSError as error:
+        raise InputError(f"{error.strerror}; set TMPDIR to a folder of yours") from None
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+        # Of a link, not of what it leads to: anybody may lay one to a folder of ours.
+        if hasattr(os, "getuid") and folder.lstat().st_uid != user:
             raise InputError(f"{folder}: belongs to another user; name a folder of yours in the variable TMPDIR")
     except OSError as error:
         raise InputError(f"{folder}: cannot be used ({error.strerror}); set TMPDIR to another folder") from None
@@ -57,7 +65,7 @@ def are_claimed() -> bool:
 
 @contextmanager
 def claimed_cores(count: int, *, alone: bool, cancelled: Callable[[], bool] = lambda: False) -> Iterator[list[int]]:
-    """So many cores for the time of a block, those with the highest numbers first; all if there are not as many.
+    """So many cores for the time of a block, the idlest first; all if there are not as many.
 
     Args:
         count: how many.
@@ -67,13 +75,14 @@ def claimed_cores(count: int, *, alone: bool, cancelled: Callable[[], bool] = la
     Raises:
         Cancelled: it said yes.
     """
-    cores = usable_cores()[::-1]
+    cores = usable_cores()
     wanted = len(cores) if alone else min(count, len(cores))
     with ExitStack() as held:
         # Who gathers cores does so alone: two that hold some and wait for more would wait for ever.
         with _acquired(FileLock(own_folder() / "queue.lock"), cancelled):
-            mine = _gather(cores, wanted, held, cancelled)
-        yield sorted(mine[:count])
+            mine = _gather(cores if alone else idlest_first(cores), wanted, held, cancelled)
+        chosen = idlest_first(mine) if alone else mine
+        yield sorted(chosen[:count])
 
 
 def _gather(cores: list[int], wanted: int, held: ExitStack, cancelled: Callable[[], bool]) -> list[int]:
@@ -98,6 +107,23 @@ def _acquired(lock: FileLock, cancelled: Callable[[], bool]) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def idlest_first(cores: list[int]) -> list[int]:
+    """These cores, those that programs of others keep busy last; of equally busy ones the highest number first."""
+    before = _busy_ticks()
+    if len(cores) < 2 or not before:
+        return cores[::-1]
+    time.sleep(LOOK)
+    after = _busy_ticks()
+    return sorted(cores, key=lambda core: (after.get(core, 0) - before.get(core, 0), -core))
+
+
+def _busy_ticks() -> dict[int, int]:
+    """Core -> time that it was busy since the start of the system; nothing where the system does not tell."""
+    lines = STAT.read_text().splitlines() if STAT.is_file() else []
+    found = [line.split() for line in lines if line.startswith("cpu") and line[3].isdecimal()]
+    return {int(words[0][3:]): sum(map(int, words[1:4])) for words in found}
 
 
 def _lock_of(core: int) -> FileLock:

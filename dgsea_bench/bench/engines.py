@@ -122,8 +122,10 @@ class DaskEngine(Engine):
             InputError: Dask is not installed, nobody answers, or a worker has not the same dgsea_bench.
         """
         distributed = _distributed()
-        self._where = scheduler or "this machine"
+        self._where = "this machine" if scheduler is None else scheduler or "''"
         with ExitStack() as undo, _errors_told(self._where, patience):
+            if scheduler is not None:
+                distributed.comm.get_address_host_port(scheduler)  # a client that cannot start leaves its thread behind
             cluster = undo.enter_context(_local_cluster(jobs)) if scheduler is None else scheduler
             self._client = distributed.Client(cluster, timeout=patience, set_as_default=False, name="dgsea_bench")
             undo.callback(self._client.close)
@@ -149,13 +151,21 @@ class DaskEngine(Engine):
         """Let any worker do it; should one die meanwhile, another one."""
         outcome: Future[Outcome] = Future()
         request = spec.model_dump_json(exclude={"truth"})
-        remote = self._client.submit(run_on_worker, request, spec.truth, pure=False)
+        try:
+            remote = self._client.submit(run_on_worker, request, spec.truth, pure=False)
+        except Exception as error:
+            if self._client.status in ("running", "connecting"):
+                raise
+            raise _gone(self._where, self._client.status) from error
 
         def arrived(done: Any) -> None:
             try:
                 outcome.set_result(_arrived(done, self._where))
             except InputError as error:
                 outcome.set_exception(error)
+            except BaseException as error:  # nobody else hears of it, and the sweep would wait for ever
+                told = f"{self._where}: what came back cannot be read: {describe_error(error)}"
+                outcome.set_exception(InputError(f"{told}; what was measured before is kept"))
 
         remote.add_done_callback(arrived)
         return outcome
@@ -196,11 +206,15 @@ def _arrived(done: Any, where: str) -> Outcome:
         done.release()
         return result
     if done.status != "error":
-        raise InputError(f"the scheduler at {where} is gone ({done.status}); what was measured before is kept")
+        raise _gone(where, done.status)
     error = done.exception()
     if isinstance(error, _distributed().KilledWorker):
         return Outcome("failed", "each Dask worker that ran this case died")
     return Outcome("failed", f"on a Dask worker: {describe_error(error)}")
+
+
+def _gone(where: str, how: str) -> InputError:
+    return InputError(f"the scheduler at {where} is gone ({how}); what was measured before is kept")
 
 
 def _local_cluster(jobs: int) -> Any:
@@ -209,7 +223,7 @@ def _local_cluster(jobs: int) -> Any:
             n_workers=jobs,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address=":0",
+            dashboard_address="127.0.0.1:0",  # without a host it listens everywhere, even with no dashboard
             scheduler_kwargs={"dashboard": False},
             memory_limit=0,  # each case has a limit of its own
             silence_logs=logging.CRITICAL,
@@ -246,5 +260,5 @@ def _errors_told(where: str, patience: float) -> Iterator[None]:
     except (OSError, TimeoutError) as error:
         told = str(error).splitlines()[0] if str(error) else "no answer"
         raise InputError(f"{where}: no Dask scheduler with a worker within {patience:g} s: {told}") from None
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"{where}: is not the address of a scheduler, such as tcp://10.0.0.1:8786: {error}") from None

@@ -140,23 +140,29 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _cut_output(folder: Path) -> None:
-    for name in ("stdout", "stderr"):
-        if (folder / name).stat().st_size > MOST_OUTPUT:
-            os.truncate(folder / name, 0)
+    for file in (folder / "stdout", folder / "stderr"):
+        if file.stat().st_size > MOST_OUTPUT:
+            last_words = _tail(file)
+            os.truncate(file, 0)
+            with file.open("ab") as opened:
+                opened.write(last_words.encode())
 
 
 def _without_a_result(exit_code: int, folder: Path, *, oom_killed: bool) -> Outcome:
     """How a process ended that left no result: its signal or exit code, and its last words."""
-    if exit_code < 0:
-        name = signal.Signals(-exit_code).name if -exit_code in signal.valid_signals() else "unknown"
-        how = f"signal {-exit_code}, {name}"
-    else:
-        how = f"exit code {exit_code}"
+    how = f"signal {-exit_code}, {_signal_name(-exit_code)}" if exit_code < 0 else f"exit code {exit_code}"
     last_words = worker.plain(_tail(folder / "stderr").strip().splitlines()[-3:]) or "nothing on stderr"
     by_system = oom_killed and exit_code == -signal.SIGKILL
     status: Status = "out of memory" if by_system or worker.speaks_of_memory(last_words) else "failed"
     told = "killed by the system, whose memory ran out" if by_system else "ended without a result"
     return Outcome(status, f"{told} ({how}): {last_words}")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # those of real time have numbers alone
+        return "unknown"
 
 
 def _printed(folder: Path) -> list[str]:

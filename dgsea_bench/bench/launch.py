@@ -25,7 +25,7 @@ def main(folder: Path) -> None:
     die_with(settings["parent"])
     if settings["cores"] and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, settings["cores"])
-    if settings["memory_limit"]:
+    if settings["memory_limit"] is not None:
         limit_memory(settings["memory_limit"])
     _make_importable(Path(settings["package"]))
     gc.disable()
@@ -63,7 +63,8 @@ def limit_memory(size: int) -> None:
 def _make_importable(package: Path) -> None:
     """The package that the parent has: a clone need not be installed, and may lie beside another that is."""
     found: Any = importlib.util.find_spec(package.name)
-    if found is None or Path(found.origin).parent != package:
+    # No origin: a folder of that name, such as one that holds a clone, is somewhere on the path.
+    if found is None or found.origin is None or Path(found.origin).parent != package:
         sys.path.insert(0, str(package.parent))
 
 

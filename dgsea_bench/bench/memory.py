@@ -15,10 +15,10 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 OF_SYSTEM, EVENTS = Path("/proc/meminfo"), Path("/proc/vmstat")
 OWN_GROUPS, CONTROL_GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 GROUP_FILES = {
-    "": ("memory.max", "memory.current"),
-    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+    "": ("memory.max", "memory.current", "memory.stat"),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat"),
 }
-"""Limit and use, in the second and in the first version of control groups."""
+"""Limit, use and what is used for, in the second and in the first version of control groups."""
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
 
@@ -111,20 +111,28 @@ def available_bytes() -> int:
     found = re.search(r"^MemAvailable:\s+(\d+) kB", OF_SYSTEM.read_text(), re.MULTILINE)
     if found is None:
         raise RuntimeError(f"{OF_SYSTEM} has no MemAvailable")
-    return min([int(found.group(1)) * 1024, *_left_in_control_groups()])
+    return max(0, min([int(found.group(1)) * 1024, *_left_in_control_groups()]))
 
 
 def _left_in_control_groups() -> Iterator[int]:
-    """Bytes left in each control group that this process is in, of those that limit memory."""
+    """Bytes left in each control group that this process is in, of those that limit memory.
+
+    What a group uses counts the files that were read lately, which make way.
+    """
     groups = OWN_GROUPS.read_text().splitlines() if OWN_GROUPS.is_file() else []
     for _, controllers, path in (line.split(":", 2) for line in groups):
-        if controllers not in ("", "memory"):
+        if controllers not in GROUP_FILES:
             continue
-        top, names = (CONTROL_GROUPS / controllers), GROUP_FILES[controllers]
-        for folder in (top / path.lstrip("/"), *(top / path.lstrip("/")).parents):
-            most, used = (folder / name for name in names)
+        innermost = CONTROL_GROUPS / controllers / path.lstrip("/")
+        for folder in (innermost, *innermost.parents):
+            most, used, stat = (folder / name for name in GROUP_FILES[controllers])
             if most.is_file() and used.is_file() and (limit := most.read_text().strip()).isdecimal():
-                yield int(limit) - int(used.read_text())
+                yield int(limit) - int(used.read_text()) + _cached_files(stat)
+
+
+def _cached_files(stat: Path) -> int:
+    found = re.search(r"^(?:total_)?inactive_file (\d+)", stat.read_text(), re.MULTILINE) if stat.is_file() else None
+    return int(found.group(1)) if found else 0
 
 
 @contextmanager

@@ -25,7 +25,18 @@ def own_claims(tmp_path_factory):
 @pytest.fixture
 def plugin(tmp_path, monkeypatch):
     """Install the backends of `misbehaving` for this test, here and in the processes that it starts."""
-    site = tmp_path / "site"
+    return install_plugin(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def shared_plugin(tmp_path_factory):
+    """The same for all tests of a file."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield install_plugin(tmp_path_factory.mktemp("plugin"), monkeypatch)
+
+
+def install_plugin(folder, monkeypatch):
+    site = folder / "site"
     information = site / "misbehaving-1.0.dist-info"
     information.mkdir(parents=True)
     shutil.copy(misbehaving.__file__, site)

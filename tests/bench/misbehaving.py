@@ -1,6 +1,7 @@
 """Backends that do what no backend should. They are installed as a plug-in, into the processes of one test alone."""
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -9,9 +10,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numba
 import torch
 
+import dgsea_bench
 from dgsea_bench.backends import Exact, Ranking
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,4 +128,91 @@ class Slow(Exact):
         return super().rank(scores, params)
 
 
-EVERYONE = [Noop, Hungry, Quitter, Sleeper, Noisy, Crasher, Raiser, Parent, Slow]
+@dataclass(frozen=True, kw_only=True)
+class Probe(Exact):
+    """Tells what it finds around it, in the file that this variable names."""
+
+    name = "probe"
+
+    def rank(self, scores, params):
+        threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+        told = {
+            "process": os.getpid(),
+            "variables": {name: os.environ.get(name) for name in threads},
+            "torch": torch.get_num_threads(),
+            "numba": numba.get_num_threads(),
+            "cores": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+            "limit": resource.getrlimit(resource.RLIMIT_DATA)[0] if resource else None,
+            "group": os.getpgrp() if hasattr(os, "getpgrp") else None,
+            "input": sys.stdin.read(),
+            "package": dgsea_bench.__file__,
+        }
+        Path(os.environ["DGSEA_BENCH_TEST_PROBE"]).write_text(json.dumps(told))
+        return super().rank(scores, params)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaver(Exact):
+    """Leaves as a script would."""
+
+    name = "leaver"
+
+    def rank(self, scores, params):
+        sys.exit("had enough")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signaller(Exact):
+    """Ends by a signal that has a number and no name."""
+
+    name = "signaller"
+
+    def rank(self, scores, params):
+        os.kill(os.getpid(), signal.SIGRTMIN + 6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flood(Exact):
+    """Prints a hundred megabytes, and computes as it should; the most that was kept is in the file of this variable."""
+
+    name = "flood"
+
+    def rank(self, scores, params):
+        most, line = 0, b"flood\n" * 2**17
+        for _ in range(128):
+            os.write(1, line)
+            most = max(most, os.fstat(1).st_size)
+            time.sleep(0.003)
+        with Path(os.environ["DGSEA_BENCH_TEST_FLOOD"]).open("a") as file:
+            file.write(f"{most}\n")
+        return super().rank(scores, params)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Burst(Exact):
+    """Prints more than is kept, at once, and leaves after a while without another word."""
+
+    name = "burst"
+
+    def rank(self, scores, params):
+        os.write(2, b"burst\n" * 2**22 + b"last words\n")
+        time.sleep(0.5)
+        os._exit(3)
+
+
+EVERYONE = [
+    Noop,
+    Hungry,
+    Quitter,
+    Sleeper,
+    Noisy,
+    Crasher,
+    Raiser,
+    Parent,
+    Slow,
+    Probe,
+    Leaver,
+    Signaller,
+    Flood,
+    Burst,
+]
