@@ -59,7 +59,8 @@ def late():
 
 @given(counts=st.lists(st.integers(1, 6), max_size=5))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_claims_take_the_highest_cores_that_are_free_and_never_one_of_another(four, counts):
+def test_claims_never_take_a_core_of_another_and_of_equally_idle_ones_the_highest(four, counts, monkeypatch):
+    monkeypatch.setattr(cores, "STAT", Path("nowhere"))
     free = [0, 2, 3, 7]
     with ExitStack() as held:
         for count in counts:
@@ -75,12 +76,36 @@ def test_claims_take_the_highest_cores_that_are_free_and_never_one_of_another(fo
 
 @given(count=st.integers(1, 9))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
-def test_one_that_is_alone_gets_what_it_asked_for_and_holds_all(four, count):
+def test_one_that_is_alone_gets_what_it_asked_for_and_holds_all(four, count, monkeypatch):
+    monkeypatch.setattr(cores, "STAT", Path("nowhere"))
     with at_once(count, alone=True) as mine:
         assert mine == [0, 2, 3, 7][-count:]
         assert not can_be_had()
         assert not can_be_had(alone=True)
     assert can_be_had()
+
+
+@given(
+    busy=st.dictionaries(st.sampled_from([0, 2, 3, 7]), st.integers(0, 5)), count=st.integers(1, 4), alone=st.booleans()
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+def test_cores_that_programs_of_others_keep_busy_come_last(four, busy, count, alone, tmp_path, monkeypatch):
+    """As the system tells it before and after a while."""
+    shown = iter([{}, busy])
+
+    class Stat:
+        def is_file(self):
+            return True
+
+        def read_text(self):
+            ticks = next(shown)
+            lines = [f"cpu{core} {10 + ticks.get(core, 0)} 0 0 99 0 0 0 0" for core in (0, 2, 3, 7)]
+            return "\n".join(["cpu 1 2 3 4 5 6 7 8", *lines, "intr 5"])
+
+    monkeypatch.setattr(cores, "STAT", Stat())
+    with at_once(count, alone=alone) as mine:
+        rest = {0, 2, 3, 7} - set(mine)
+        assert all(busy.get(core, 0) <= busy.get(other, 0) for core in mine for other in rest)
 
 
 def test_more_cores_than_there_are_gives_all():
@@ -228,7 +253,7 @@ def test_a_claim_of_another_process_holds_until_it_ends_even_if_it_is_killed():
         with claimed_cores(1, alone=True, cancelled=late()):
             pass
     with held_by_another_process("beside") as (process, (theirs,)):
-        assert theirs == usable_cores()[-1]
+        assert theirs in usable_cores()
         assert not can_be_had(alone=True)
         assert can_be_had(len(usable_cores()) - 1 or 1) == (len(usable_cores()) > 1)
         process.send_signal(signal.SIGKILL)

@@ -133,7 +133,7 @@ def test_a_worker_that_measures_otherwise_refuses(ends):
 def test_files_that_are_others_than_were_planned_with_are_refused(ends):
     assert ends.inputs.status == "failed"
     name = ends.folder / "a.rnk"
-    assert ends.inputs.reason == f"{name}: is not, on this machine, the file that the sweep was planned with"
+    assert ends.inputs.reason == f"{name}: is not the file that the sweep was planned with, or not so on this machine"
 
 
 def test_each_outcome_says_where_it_was_measured_and_how_long_it_took(ends):
