@@ -27,7 +27,7 @@ def install_plugin(site):
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: misbehaving\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text("[dgsea_bench.backends]\nnoop = misbehaving:Noop\n")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(site), str(TESTS.parents[1])])
-    sys.path.insert(0, str(site))
+    sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)
 
 
 def noop():

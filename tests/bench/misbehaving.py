@@ -195,7 +195,7 @@ class Burst(Exact):
     name = "burst"
 
     def rank(self, scores, params):
-        os.write(2, b"burst\n" * 2**22 + b"last words\n")
+        os.write(2, b"burst\n" * 2**22)
         time.sleep(0.5)
         os._exit(3)
 

@@ -153,7 +153,7 @@ MALFORMED = ["", "127.0.0.1", "tcp://", "tcp://127.0.0.1:x", "http://127.0.0.1:1
 def test_an_address_where_nobody_is_or_that_is_none_is_told_in_one_line(shared_plugin):
     """In a process of its own: Dask leaves threads behind when it cannot connect."""
     pytest.importorskip("distributed", reason=WITHOUT_DASK)
-    nobody = ["tcp://127.0.0.1:1", "tcp://127.0.0.1:99999"]
+    nobody = ["tcp://127.0.0.1:1"]
     command = [sys.executable, "-c", CONNECT, *nobody, *MALFORMED]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     told = done.stdout.splitlines()
@@ -188,37 +188,45 @@ def listening(process):
     return [item.laddr.ip for item in process.net_connections(kind="inet") if item.status == psutil.CONN_LISTEN]
 
 
-def test_workers_of_dask_on_this_machine_do_what_it_does_and_are_heard_by_nobody_else(shared_plugin, local, tmp_path):
+@pytest.fixture(scope="module")
+def dask_here(shared_plugin):
+    """(engine, its workers, the addresses on which it listens) of two workers of Dask on this machine."""
     pytest.importorskip("distributed", reason=WITHOUT_DASK)
-    file, expected = local
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     with make_engine("dask", jobs=2) as engine:
-        assert (engine.slots, engine.share, engine.is_here) == (2, 2, False)
-        workers = [child for child in started_since(before) if "spawn_main" in " ".join(child.cmdline())]
-        ears = [address for process in (psutil.Process(), *started_since(before)) for address in listening(process)]
-        assert len(workers) == 2
-        assert len(ears) >= 3
-        assert set(ears) == {"127.0.0.1"}
-        run_plan(plan_sweep(file, out=tmp_path / "run", timing="none"), engine=engine)
-        refused = engine.submit(spec("hard", measurement_version=0)).result()
-        unreadable = engine.submit(spec("hard").model_copy(update={"isolation": "nonsense"})).result()
+        started = started_since(before)
+        workers = [child for child in started if "spawn_main" in " ".join(child.cmdline())]
+        yield engine, workers, [address for each in (psutil.Process(), *started) for address in listening(each)]
+    assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_workers_of_dask_on_this_machine_do_what_it_does(dask_here, local, tmp_path):
+    engine, workers, _ = dask_here
+    file, expected = local
+    assert (engine.slots, engine.share, engine.is_here, len(workers)) == (2, 2, False, 2)
+    run_plan(plan_sweep(file, out=tmp_path / "run", timing="none"), engine=engine)
     assert kept(tmp_path / "run") == expected
-    assert (refused.status, refused.reason.split(" (")[0]) == (
-        "failed",
-        "RuntimeError: asked for version 0 of the measurement",
-    )
-    assert unreadable.status == "failed"
-    assert unreadable.reason.startswith("on a Dask worker: ValidationError: ")
-    assert not [process for process in workers if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-    with pytest.raises(InputError, match="the scheduler at this machine is gone"):
-        engine.submit(spec("hard"))
 
 
-def test_what_comes_back_and_cannot_be_read_is_told_rather_than_waited_for_without_end(monkeypatch):
-    pytest.importorskip("distributed", reason=WITHOUT_DASK)
+def test_workers_of_dask_on_this_machine_are_heard_by_nobody_else(dask_here):
+    ears = dask_here[2]
+    assert len(ears) >= 3
+    assert set(ears) == {"127.0.0.1"}
+
+
+def test_what_goes_wrong_on_a_worker_of_dask_is_an_outcome(dask_here):
+    submit = dask_here[0].submit
+    refused = submit(spec("hard", measurement_version=0))
+    unreadable = submit(spec("hard").model_copy(update={"isolation": "nonsense"}))
+    assert refused.result().reason.startswith("RuntimeError: asked for version 0 of the measurement (worker.py:")
+    assert unreadable.result().reason.startswith("on a Dask worker: ValidationError: ")
+    assert refused.result().status == unreadable.result().status == "failed"
+
+
+def test_what_comes_back_and_cannot_be_read_is_told_rather_than_waited_for_without_end(dask_here, monkeypatch):
     monkeypatch.setattr(engines, "run_on_worker", lambda *_: {"status": "done", "surprise": 1})
-    with make_engine("dask") as engine, pytest.raises(InputError, match=r"cannot be read: TypeError: .*surprise"):
-        engine.submit(spec("hard")).result(timeout=30)
+    with pytest.raises(InputError, match=r"cannot be read: TypeError: .*surprise"):
+        dask_here[0].submit(spec("hard")).result(timeout=30)
 
 
 @contextmanager
