@@ -119,6 +119,7 @@ class _Watcher(Bar, Observer):
         self.total = len(plan.pending)
         self.count = 0
         self.failed: list[Row] = []
+        self.told = ""
         if self.bar:
             self.task = self.bar.add_task("", total=self.total)
 
@@ -127,6 +128,14 @@ class _Watcher(Bar, Observer):
         if self.bar:
             doing = "truth of" if what == "truth" else case.label + " on"
             self.bar.update(self.task, description=escape(f"{doing} {describe(case)}"))
+
+    def stalled(self, why: str) -> None:
+        """Say it in the bar, or once."""
+        if self.bar:
+            self.bar.update(self.task, description=escape(why))
+        elif why != self.told:
+            say(why)
+        self.told = why
 
     def finished(self, row: Row) -> None:
         """Count a row."""

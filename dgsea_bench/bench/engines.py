@@ -37,6 +37,10 @@ class Engine(ABC):
     def share(self) -> int:
         """Cases that share the memory of one machine."""
 
+    def trouble(self) -> str | None:
+        """Why nothing goes on, if that is so."""
+        return None
+
     @abstractmethod
     def submit(self, spec: Spec) -> "Future[Outcome]":
         """Work on a spec as soon as there is a free slot.
@@ -64,6 +68,8 @@ def make_engine(kind: str, *, jobs: int = 1, scheduler: str | None = None) -> En
     """
     if jobs < 1:
         raise InputError(f"jobs is {jobs}; it must be at least 1")
+    if kind == "dask" and scheduler is not None and jobs != 1:
+        raise InputError(f"jobs is {jobs}, but how many cases run at a time is up to the workers of {scheduler}")
     if kind == "dask":
         return DaskEngine(scheduler, jobs)
     if kind != "local":
@@ -139,6 +145,10 @@ class DaskEngine(Engine):
         threads: dict[str, int] = self._client.nthreads()
         return max(1, sum(threads.values()))
 
+    def trouble(self) -> str | None:
+        """All workers may have gone; others may come."""
+        return None if self._client.nthreads() else f"{self._where}: no Dask worker is there; waiting for one"
+
     @property
     def share(self) -> int:
         """The largest number of threads that workers have together on one machine."""
@@ -195,7 +205,8 @@ def run_on_worker(request: str, truth: bytes | None) -> dict[str, Any]:
 
 
 def version_of_worker() -> int:
-    """How a worker measures."""
+    """How a worker measures; it clears up after those that were killed on its machine."""
+    remove_leftovers()
     return MEASUREMENT_VERSION
 
 

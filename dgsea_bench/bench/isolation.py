@@ -22,7 +22,8 @@ from dgsea_bench.bench.memory import available_bytes, killed_for_memory
 from dgsea_bench.bench.spec import Outcome, Spec, Status
 from dgsea_bench.core.errors import InputError
 
-PAUSE = 0.02
+PAUSE, GRACE = 0.02, 2.0
+"""Seconds between two looks at a process; and for it to end after it has left its result."""
 MOST_OUTPUT = 16 * 2**20
 """Bytes that a case may print before what it printed is thrown away."""
 SHARE_OF_AVAILABLE_MEMORY = 0.9
@@ -81,10 +82,12 @@ def _in_fresh_process(spec: Spec, folder: Path, cores: list[int], cancelled: Can
     start = time.monotonic()
     with killed_for_memory() as for_memory:
         ended = _ends_within(spec.case.measure.time_limit, _start(spec, folder), folder, cancelled)
-    outcome = worker.read_outcome(folder) if ended is not None else None
-    if ended is None:
+    outcome, late = worker.read_outcome(folder), []
+    if outcome is not None:
+        late = [] if ended == 0 else [f"did not end well after its result: {_how(ended)}"]
+    elif ended is None:
         outcome = Outcome("out of time", f"stopped after the time limit of {spec.case.measure.time_limit:g} s")
-    elif outcome is None:
+    else:
         outcome = _without_a_result(ended, folder, oom_killed=for_memory())
     process = {
         "cores": cores,
@@ -95,7 +98,7 @@ def _in_fresh_process(spec: Spec, folder: Path, cores: list[int], cancelled: Can
     if outcome.status == "out of memory":
         told = f"more than the {process['memory_limit_gib']:.4g} GiB that it may take" if memory_limit else "too much"
         outcome = replace(outcome, reason=f"{told}: {outcome.reason}")
-    flags = [*outcome.fields.get("flags", []), *_printed(folder)]
+    flags = [*outcome.fields.get("flags", []), *late, *_printed(folder)]
     return replace(outcome, fields={**outcome.fields, "flags": flags, "process": process})
 
 
@@ -114,11 +117,13 @@ def _start(spec: Spec, folder: Path) -> subprocess.Popen[bytes]:
 
 def _ends_within(seconds: float, process: subprocess.Popen[bytes], folder: Path, cancelled: Cancel) -> int | None:
     """The exit code; None if the process had to be stopped. Nothing that it started goes on."""
-    deadline = time.monotonic() + seconds
+    deadline, has_result = time.monotonic() + seconds, False
     try:
         while process.poll() is None:
             if cancelled():
                 raise Cancelled
+            if not has_result and (folder / worker.RESULT).is_file():
+                deadline, has_result = time.monotonic() + GRACE, True
             if time.monotonic() > deadline:
                 return None
             _cut_output(folder)
@@ -150,19 +155,23 @@ def _cut_output(folder: Path) -> None:
 
 def _without_a_result(exit_code: int, folder: Path, *, oom_killed: bool) -> Outcome:
     """How a process ended that left no result: its signal or exit code, and its last words."""
-    how = f"signal {-exit_code}, {_signal_name(-exit_code)}" if exit_code < 0 else f"exit code {exit_code}"
     last_words = worker.plain(_tail(folder / "stderr").strip().splitlines()[-3:]) or "nothing on stderr"
     by_system = oom_killed and exit_code == -signal.SIGKILL
     status: Status = "out of memory" if by_system or worker.speaks_of_memory(last_words) else "failed"
     told = "killed by the system, whose memory ran out" if by_system else "ended without a result"
-    return Outcome(status, f"{told} ({how}): {last_words}")
+    return Outcome(status, f"{told} ({_how(exit_code)}): {last_words}")
 
 
-def _signal_name(number: int) -> str:
+def _how(exit_code: int | None) -> str:
+    """``signal 11, SIGSEGV``, ``exit code 3``; None: it had to be stopped."""
+    if exit_code is None:
+        return "it had to be stopped"
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
     try:
-        return signal.Signals(number).name
+        return f"signal {-exit_code}, {signal.Signals(-exit_code).name}"
     except ValueError:  # those of real time have numbers alone
-        return "unknown"
+        return f"signal {-exit_code}"
 
 
 def _printed(folder: Path) -> list[str]:
@@ -198,7 +207,7 @@ def _memory_limit(spec: Spec) -> int | None:
 def _work_folder() -> Iterator[Path]:
     """A folder for one case, removed afterwards; it bears the number of this process, see `remove_leftovers`."""
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"case-{os.getpid()}-", dir=own_folder()))
+        folder = Path(tempfile.mkdtemp(prefix=f"case-{_processes()}-{os.getpid()}-", dir=own_folder()))
     except OSError as error:
         raise InputError(f"{own_folder()}: cannot write there: {error.strerror}") from None
     try:
@@ -209,7 +218,13 @@ def _work_folder() -> Iterator[Path]:
 
 def remove_leftovers() -> None:
     """Remove the folders of processes that were killed and could not do it themselves."""
-    for folder in own_folder().glob("case-*-*"):
-        owner = folder.name.split("-")[1]
+    for folder in own_folder().glob(f"case-{_processes()}-*-*"):
+        owner = folder.name.split("-")[2]
         if owner.isdecimal() and not Path("/proc", owner).exists() and Path("/proc/self").exists():
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _processes() -> int:
+    """Which processes this one sees: those of another container may share the folder and know nothing of ours."""
+    seen = Path("/proc/self/ns/pid")
+    return seen.stat().st_ino if seen.exists() else 0

@@ -57,7 +57,8 @@ def limit_memory(size: int) -> None:
     """Let this process have at most so many bytes of private memory: RLIMIT_DATA, which Linux alone heeds for all."""
     import resource  # not on Windows
 
-    resource.setrlimit(resource.RLIMIT_DATA, (size, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+    most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (size if most == resource.RLIM_INFINITY else min(size, most), most))
 
 
 def _make_importable(package: Path) -> None:

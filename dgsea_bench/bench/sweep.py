@@ -21,6 +21,8 @@ from dgsea_bench.core.errors import InputError
 from dgsea_bench.data.sources import RankingSource
 from dgsea_bench.scoring import describe_problem
 
+PATIENCE = 5.0
+"""Seconds without a result, after which the engine is asked whether anything goes on."""
 Timing = Literal["alone", "together", "none"]
 """Cases that are timed have their machine for themselves; or run beside others; or nothing is timed."""
 
@@ -33,6 +35,9 @@ class Observer:
 
     def finished(self, row: Row) -> None:
         """A row is on disk."""
+
+    def stalled(self, why: str) -> None:
+        """Nothing goes on, and why; said again as long as it is so."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,9 @@ class _Progress:
         while self.waiting or self.running:
             self._fill()
             if self.running:
-                done, _ = wait(self.running, return_when=FIRST_COMPLETED)
+                done, _ = wait(self.running, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+                if not done and (trouble := self.engine.trouble()):
+                    self.observer.stalled(trouble)
                 for future in done:
                     self._take(self.running.pop(future), future.result())
 

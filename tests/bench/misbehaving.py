@@ -1,11 +1,13 @@
 """Backends that do what no backend should. They are installed as a plug-in, into the processes of one test alone."""
 
+import atexit
 import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,6 +202,28 @@ class Burst(Exact):
         os._exit(3)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lingerer(Exact):
+    """Leaves a thread behind that never ends."""
+
+    name = "lingerer"
+
+    def rank(self, scores, params):
+        threading.Thread(target=time.sleep, args=(600,)).start()
+        return super().rank(scores, params)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LateCrasher(Exact):
+    """Does as it should, and crashes when all is done."""
+
+    name = "late-crasher"
+
+    def rank(self, scores, params):
+        atexit.register(os._exit, 7)
+        return super().rank(scores, params)
+
+
 EVERYONE = [
     Noop,
     Hungry,
@@ -215,4 +239,6 @@ EVERYONE = [
     Signaller,
     Flood,
     Burst,
+    Lingerer,
+    LateCrasher,
 ]

@@ -52,6 +52,8 @@ def ends(shared_plugin, tmp_path_factory):
         "leaver": spec("leaver"),
         "signaller": spec("signaller"),
         "burst": spec("burst"),
+        "lingerer": spec("lingerer"),
+        "late_crasher": spec("late-crasher"),
         "version": spec("hard", measurement_version=0),
         "inputs": spec("hard", source=ranking, inputs={**ranking.input_hashes(), str(folder / "a.rnk"): "another"}),
     }
@@ -107,7 +109,13 @@ def test_a_backend_that_leaves_as_a_script_would_fails_with_what_it_said(ends):
 @ON_LINUX
 def test_a_signal_without_a_name_is_told_by_its_number(ends):
     assert ends.signaller.status == "failed"
-    assert ends.signaller.reason == f"ended without a result (signal {signal.SIGRTMIN + 6}, unknown): nothing on stderr"
+    assert ends.signaller.reason == f"ended without a result (signal {signal.SIGRTMIN + 6}): nothing on stderr"
+
+
+def test_a_result_counts_although_its_process_did_not_end_well_and_is_flagged(ends):
+    for outcome, how in ((ends.lingerer, "it had to be stopped"), (ends.late_crasher, "exit code 7")):
+        assert outcome.status == "done", outcome.reason
+        assert outcome.fields["flags"] == [f"did not end well after its result: {how}"]
 
 
 def test_much_output_does_not_fill_the_disk_and_is_no_failure(ends):
@@ -121,7 +129,7 @@ def test_much_output_does_not_fill_the_disk_and_is_no_failure(ends):
 def test_of_much_that_was_printed_the_end_is_kept(ends):
     assert ends.burst.status == "failed"
     assert ends.burst.reason.startswith("ended without a result (exit code 3): ")
-    assert ends.burst.reason.endswith("burst burst")
+    assert "burst burst" in ends.burst.reason
     assert any(flag.startswith("printed on stderr") for flag in ends.burst.fields["flags"])
 
 
@@ -229,7 +237,9 @@ def test_without_isolation_whatever_a_backend_raises_is_the_callers(shared_plugi
 def test_leftovers_of_processes_that_are_gone_are_removed_and_nothing_else():
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    names = [f"case-{gone.pid}-a", f"case-{gone.pid}-b", f"case-{os.getpid()}-a", "case-x-a", f"kept-{gone.pid}-a"]
+    here = Path("/proc/self/ns/pid").stat().st_ino
+    ours = [f"case-{here}-{gone.pid}-a", f"case-{here}-{gone.pid}-b"]
+    names = [*ours, f"case-{here}-{os.getpid()}-a", f"case-{here + 1}-{gone.pid}-a", f"kept-{here}-{gone.pid}-a"]
     for name in names:
         (own_folder() / name / "files").mkdir(parents=True)
     remove_leftovers()
