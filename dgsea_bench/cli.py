@@ -18,7 +18,7 @@ from dgsea_bench import scoring
 from dgsea_bench.backends import backends as known_backends
 from dgsea_bench.backends import get_backend
 from dgsea_bench.bench.compare import TOLERANCE
-from dgsea_bench.bench.scenario import built_in_scenarios, read_scenario
+from dgsea_bench.bench.scenario_files import built_in_scenarios, read_scenario
 from dgsea_bench.bench.selection import parse_settings, split_backends
 from dgsea_bench.bench.sweep import plan_sweep
 from dgsea_bench.core.errors import InputError

@@ -11,7 +11,7 @@ from rich.console import Console
 from dgsea_bench import scoring, show_scores
 from dgsea_bench.backends import backends
 from dgsea_bench.bench import promises
-from dgsea_bench.bench.scenario import built_in_scenarios
+from dgsea_bench.bench.scenario_files import built_in_scenarios
 from dgsea_bench.data.sources import read_problem
 
 TINY = """name = "tiny"

@@ -66,7 +66,7 @@ def test_the_table_of_backends_is_the_registry(capsys, monkeypatch):
 def test_the_example_of_a_scenario_is_one(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(block("toml", "[[grids]]"), encoding="utf-8")
-    from dgsea_bench.bench.scenario import read_scenario
+    from dgsea_bench.bench.scenario_files import read_scenario
 
     assert len(read_scenario(file).cases()) == 2 * 2 * 2 * 3
 

@@ -1,9 +1,8 @@
-"""Scenario files (TOML) and the cases that they expand to."""
+"""Scenarios, and the cases that they expand to."""
 
 import hashlib
 import itertools
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from functools import cached_property
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from dgsea_bench.backends import Backend, Exact, get_backend
 from dgsea_bench.bench.axes import NULL_AXES, PARAMETERS, PLACES, SOURCES, known_axes
@@ -30,12 +29,6 @@ SEEDS = 2**20
 """Seeds of problems, of null distributions, and profiles that have one each, when significance is measured."""
 Task = Literal["enrichment", "significance"]
 """``"enrichment"``: scores and their gradient. ``"significance"``: NES and p-values, profile by profile."""
-BUILT_IN = next(
-    folder
-    for folder in (Path(__file__).parents[1] / "scenarios", Path(__file__).parents[2] / "scenarios")
-    if folder.is_dir()
-)
-"""Where scenario files travel: inside an installed wheel, or beside the package in a clone."""
 
 
 class _Model(BaseModel):
@@ -335,44 +328,6 @@ class Scenario(_Model):
         for name in self.witnesses:
             with plain_errors(where):
                 yield Case.model_validate({**point, "backend": name})
-
-
-def read_scenario(name_or_path: str | Path) -> Scenario:
-    """The scenario of that file, or the built-in one of that name.
-
-    Raises:
-        InputError: no such scenario, TOML that cannot be read, or an unknown key.
-    """
-    path = _find(name_or_path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not valid TOML: {error}") from None
-    for key, model in (("measure", MeasureSettings), (None, Scenario)):
-        part = content if key is None else content.get(key, {})
-        where = str(path) if key is None else f"{path}, [{key}]"
-        with plain_errors(where, list(model.model_fields)):
-            checked = TypeAdapter(model).validate_python(part)
-    assert isinstance(checked, Scenario)  # noqa: S101 (for the type checker)
-    return checked
-
-
-def built_in_scenarios() -> dict[str, Path]:
-    """Name -> file of the scenarios that come with the package."""
-    return {path.stem: path for path in sorted(BUILT_IN.glob("*.toml"))}
-
-
-def _find(name_or_path: str | Path) -> Path:
-    path = Path(name_or_path)
-    if path.suffix == ".toml":
-        if not path.is_file():
-            raise InputError(f"{path}: no such scenario file")
-        return path
-    known = built_in_scenarios()
-    if str(name_or_path) not in known:
-        hint = did_you_mean(str(name_or_path), known)
-        raise InputError(f"unknown scenario {str(name_or_path)!r}; known: {', '.join(known)}, or a .toml file{hint}")
-    return known[str(name_or_path)]
 
 
 def contestant(case: Case) -> Backend | Witness:

@@ -13,7 +13,8 @@ from dgsea_bench.bench.engines import Engine, LocalEngine
 from dgsea_bench.bench.environment import command_line, describe_environment
 from dgsea_bench.bench.lines import Lines
 from dgsea_bench.bench.results import Row, RunDirectory, as_frame
-from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, Scenario, contestant, read_scenario
+from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, Scenario, contestant
+from dgsea_bench.bench.scenario_files import read_scenario
 from dgsea_bench.bench.selection import select
 from dgsea_bench.bench.spec import FAILURES, Isolation, Outcome, Spec, Task
 from dgsea_bench.bench.worker import TRUTH

@@ -118,6 +118,7 @@ def test_without_isolation_an_exception_comes_out_where_a_debugger_waits_for_it(
         ("slurm", {}, "unknown engine 'slurm'; known: local, dask$"),
         ("local", {"jobs": 0}, "jobs is 0; it must be at least 1"),
         ("dask", {"jobs": -1}, "jobs is -1; it must be at least 1"),
+        ("dask", {"jobs": 2, "scheduler": "tcp://10.0.0.1:8786"}, "jobs is 2, but how many .* is up to the workers"),
         ("local", {"scheduler": "tcp://10.0.0.1:8786"}, "the scheduler tcp://10.0.0.1:8786 .* add --engine dask"),
     ],
 )

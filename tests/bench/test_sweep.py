@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from concurrent.futures import Future
 
 import numpy as np
@@ -368,3 +369,35 @@ def test_without_a_truth_time_is_measured_and_errors_are_absent(tmp_path):
     done = [row for row in rows if row.metrics]
     assert {row.without_truth for row in done} == {"the truth could not be computed: a test"}
     assert all(row.metrics["step_seconds"] > 0 and "value_error_mean" not in row.metrics for row in done)
+
+
+class Stalling(LocalEngine):
+    """Does nothing until somebody has heard that it does nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.future = Future()
+
+    def submit(self, spec):
+        return self.future
+
+    def trouble(self):
+        return "no worker is there"
+
+
+def test_whoever_watches_hears_that_nothing_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["dgsea_bench.bench.sweep"], "PATIENCE", 0.01)
+    file = tmp_path / "tiny.toml"
+    file.write_text(SCENARIO.format(grids="", measure=""))
+    told = []
+
+    class Waiting(Observer):
+        def stalled(self, why):
+            told.append(why)
+            engine.future.set_result(Outcome("failed", "a test"))
+
+    with Stalling() as engine:
+        plan = plan_sweep(file, out=tmp_path / "run", where="backend=hard genes=40")
+        rows = run_plan(plan, engine=engine, observer=Waiting())
+    assert told == ["no worker is there"]
+    assert [row.reason for row in rows] == ["a test"]
