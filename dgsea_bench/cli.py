@@ -63,7 +63,7 @@ def sweep(
     ] = None,
     where: Annotated[
         str,
-        typer.Option("--filter", help="Only cases such as 'backend=fastsum genes=978'."),
+        typer.Option("--filter", help="Only some cases: 'backend=fastsum genes=400,978' (spaces: and; commas: or)."),
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cases and write nothing.")] = False,
     ranking: Annotated[
@@ -92,13 +92,17 @@ def sweep(
     ] = None,
     timing: Annotated[
         str,
-        typer.Option(help="Timed cases run alone on their machine, or together with others; none: time nothing."),
+        typer.Option(
+            help="alone: timed cases have their machine for themselves; together: they run beside others; none."
+        ),
     ] = "alone",
     isolation: Annotated[
-        str, typer.Option(help="none: measure in this process, without limits, for a debugger.")
+        str, typer.Option(help="process: a fresh one for each case; none: this one, without limits, for a debugger.")
     ] = "process",
     engine: Annotated[str, typer.Option(help="local, or dask.")] = "local",
-    jobs: Annotated[int, typer.Option(help="Cases at a time, of those that are not timed alone.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(help="Cases at a time; timed ones stay one at a time unless --timing together.")
+    ] = 1,
     scheduler: Annotated[
         str | None,
         typer.Option(help="Of a Dask cluster: tcp://HOST:PORT. [default: --jobs workers on this machine]"),

@@ -35,8 +35,9 @@ def show_plan(plan: Plan, *, list_cases: bool) -> None:
     say(f"  {wording.plural(len(plan.cases), 'case')}{already}; results in {plan.directory.path}")
     if list_cases:
         table = Table("case", "backend", "problem", "threads", "")
+        pending = {case.case_id for case in plan.pending}
         for case in plan.cases:
-            state = case.skip or ("" if case in plan.pending else "measured before")
+            state = case.skip or ("" if case.case_id in pending else "measured before")
             table.add_row(case.case_id, escape(case.label), escape(describe(case)), str(case.threads), escape(state))
         out.print(table)
 
@@ -47,6 +48,10 @@ def run_plans(plans: Sequence[Plan], *, engine: str, jobs: int, scheduler: str |
         for plan in plans:
             show_plan(plan, list_cases=True)
         return True
+    folders = [plan.directory.path.resolve() for plan in plans]
+    for folder in folders:
+        if folders.count(folder) > 1:
+            raise InputError(f"{folder}: several of these scenarios would be written there; sweep them one by one")
     if any(plan.isolation == "none" for plan in plans) and (engine != "local" or jobs != 1):
         raise InputError("--isolation none measures in this process, one case at a time: leave out --engine and --jobs")
     with waiting("connecting to Dask") if engine == "dask" else nullcontext():
@@ -65,16 +70,18 @@ def run_plans(plans: Sequence[Plan], *, engine: str, jobs: int, scheduler: str |
 
 @contextmanager
 def _ended_by_the_system() -> Iterator[None]:
-    """SIGTERM, by which batch systems end a job, ends a sweep as cleanly as Ctrl-C does."""
+    """What batch systems and closed connections send ends a sweep as cleanly as Ctrl-C does."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [(number, signal.signal(number, stop)) for number in signals]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def run_and_report(plan: Plan, engine: Engine) -> bool:
@@ -85,6 +92,8 @@ def run_and_report(plan: Plan, engine: Engine) -> bool:
             rows = run_plan(plan, engine=engine, observer=watcher)
     except KeyboardInterrupt:
         text = f"stopped; what is measured is in {plan.directory.path}, and the same command goes on from there"
+        if not engine.is_here:
+            text += "; on another machine a case that had begun goes on to its end"
         err.print(text, markup=False, soft_wrap=True)
         raise typer.Exit(130) from None
     out.print(summary(rows))
@@ -101,7 +110,7 @@ def run_and_report(plan: Plan, engine: Engine) -> bool:
 def _say_what_is_amiss(rows: Sequence[Row]) -> None:
     """Why cases failed, and what is flagged: the first of many, since the report lists them all."""
     failed = [(row, f"{row.status}: {row.reason}") for row in rows if row.status in FAILURES]
-    flagged = [(row, f"flagged: {flag}") for row in rows for flag in row.flags]
+    flagged = [(row, f"flagged: {flag}") for row in rows if row.status == "done" for flag in row.flags]
     for told in (failed, flagged):
         for row, text in told[:MOST_TOLD]:
             say(f"{row.label} on {describe(Case.model_validate(row.case))}: {text}")

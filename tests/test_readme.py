@@ -96,6 +96,7 @@ def test_the_commands_of_a_sweep_can_be_given(words, capsys, monkeypatch, tmp_pa
     if words[0] == "sweep":
         assert (end.value.code, "cases; results in" in told.out or "1 case; results in" in told.out) == (0, True)
     else:
+        assert words[:1] == ["compare"]
         assert "run a sweep with --out reports/before first" in told.err
     assert not list(tmp_path.iterdir())
 

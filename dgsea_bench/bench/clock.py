@@ -8,20 +8,22 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import scipy
 
+from dgsea_bench.bench.control_groups import throttled_seconds
+from dgsea_bench.bench.cores import usable_cores
+from dgsea_bench.bench.processors import busy_ticks, stolen_ticks
 from dgsea_bench.bench.scenario import MeasureSettings
 
 WARM_UP_SECONDS = 0.1
 """A processor that has slept, or changes to wide vectors, takes some tens of milliseconds to reach its speed."""
 CONFIDENCE = 0.95
-BUSY = 0.25
-"""Cores kept busy by others, or taken by the host of a virtual machine, from which on times are flagged."""
-STAT = Path("/proc/stat")
+HERE, BUSY = 0.1, 0.25
+"""Above this much that others take times are flagged: of the cores of a case; of all cores, as a share."""
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 1
 
 Interval = tuple[float, float]
 
@@ -130,40 +132,43 @@ def _timed(timings: pd.DataFrame) -> dict[str, np.ndarray]:
 
 @contextmanager
 def watched_load() -> Iterator[dict[str, float]]:
-    """A dictionary that is filled when the block ends, in cores; empty where the system does not tell.
+    """A dictionary that is filled when the block ends; what the system does not tell is left out.
 
-    ``load_before`` and ``load_after``: running processes, mean over a minute. ``others_busy``: kept busy by other
-    processes during the block. ``stolen``: taken by the host of a virtual machine.
+    ``load_before`` and ``load_after``: running processes, mean over a minute. In cores, during the block:
+    ``others_busy``: what other processes kept busy; ``others_here``: of that on the cores that this process may use;
+    ``stolen``: what the host of a virtual machine took. ``throttled``: seconds that a container's quota withheld.
     """
     load: dict[str, float] = {}
-    average, begun = _load_average(), _processor_seconds()
+    average, ticks, stolen, throttled = _load_average(), busy_ticks(), stolen_ticks(), throttled_seconds()
     start, own = time.perf_counter(), time.process_time()
     yield load
     seconds, own = time.perf_counter() - start, time.process_time() - own
-    ended = _processor_seconds()
+    busy = {core: (now - ticks.get(core, now)) / TICKS for core, now in busy_ticks().items()}
     if average is not None:
         load |= {"load_before": average, "load_after": _load_average() or 0.0}
-    if begun is not None and ended is not None and seconds > 0:
-        busy, stolen = ended[0] - begun[0], ended[1] - begun[1]
-        load |= {"others_busy": max(0.0, (busy - own) / seconds), "stolen": stolen / seconds}
+    if busy and seconds > 0:
+        here = sum(busy.get(core, 0.0) for core in usable_cores())
+        load["others_busy"] = max(0.0, (sum(busy.values()) - own) / seconds)
+        load["others_here"] = max(0.0, (here - own) / seconds)
+        load["stolen"] = (stolen_ticks() - stolen) / TICKS / seconds
+    if throttled is not None:
+        load["throttled"] = (throttled_seconds() or 0.0) - throttled
 
 
 def disturbed(load: dict[str, float]) -> list[str]:
-    """Whether others worked on the machine while it was measured."""
-    told = {"others_busy": "other programs kept {:.1f} cores busy", "stolen": "the host took {:.1f} cores away"}
+    """Whether others worked on the machine, or it was held back, while something was timed."""
+    told = {
+        "others_here": (HERE, "other programs took {:.1f} of its cores"),
+        "others_busy": (BUSY * (os.cpu_count() or 1), "other programs kept {:.1f} cores of the machine busy"),
+        "stolen": (HERE, "the host took {:.1f} cores away"),
+        "throttled": (0.0, "its quota of processor time held it up for {:.1f} s"),
+    }
     return [
-        f"{text.format(load[name])} while this was timed" for name, text in told.items() if load.get(name, 0.0) > BUSY
+        f"{text.format(load[name])} while this was timed"
+        for name, (most, text) in told.items()
+        if load.get(name, 0.0) > most
     ]
 
 
 def _load_average() -> float | None:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-
-
-def _processor_seconds() -> tuple[float, float] | None:
-    """(busy, stolen) of all processors together since the start of the system."""
-    if not STAT.is_file():
-        return None
-    user, nice, system, _, _, interrupts, soft, *rest = map(int, STAT.read_text().splitlines()[0].split()[1:])
-    tick = os.sysconf("SC_CLK_TCK")
-    return (user + nice + system + interrupts + soft) / tick, (rest[0] if rest else 0) / tick

@@ -16,12 +16,14 @@ from dgsea_bench.core.errors import InputError
 TOLERANCE = 0.15
 """Changes by less than this share are no news: times of ten sweeps of the same code lie as far apart (see
 benchmarks/spread_of_sweeps.py), which an interval over the calls of one process does not tell."""
-ROUNDING = 1e-10
-"""Changes of an error by less than this are no news, however large their ratio."""
+ERROR_TOLERANCE = 0.01
+"""The same of errors, which have no noise."""
+ROUNDING = {"float32": 1e-6, "float64": 1e-10}
+"""Changes of an error by less than this, for scores of that kind, are no news, however large their ratio."""
 TIMES = {"enrichment": ("step_seconds", "forward_seconds"), "significance": ("null_seconds",)}
 """Task -> the times that a reader asks for, the first that both runs have being compared."""
 ERRORS = ("value_error_mean", "gradient_error", "nes_error_mean")
-PROCESS = ("isolation", "cores", "threads")
+PROCESS = ("isolation", "timing", "cores", "threads")
 """What a row may record of its process that must be equal for times to be comparable."""
 
 SLOWER, FASTER, SAME = "slower", "faster", "same within noise"
@@ -122,9 +124,18 @@ class Change:
 
     @property
     def verdicts(self) -> list[str]:
-        """On its status, its error and its time, those that there are."""
+        """On its status, its error and its time, those that there are, and whether the time may be doubted."""
         error = WORSE if self.worse else BETTER if self.better else ""
-        return [part for part in (self.status, error, self.time) if part]
+        return [part for part in (self.status, error, self.time, self.doubt) if part]
+
+    @property
+    def doubt(self) -> str:
+        """What is flagged of times that differ."""
+        if self.time not in (SLOWER, FASTER):
+            return ""
+        flags = {"before": self.before.flags, "after": self.after.flags}
+        told = [f"{when} {flag}" for when, known in flags.items() for flag in known]
+        return f"flagged: {'; '.join(told)}" if told else ""
 
     @property
     def severity(self) -> tuple[int, float]:
@@ -206,13 +217,13 @@ def compare_runs(before: Side, after: Side, *, tolerance: float = TOLERANCE) -> 
     """Match the cases of two runs by their case_id alone, and judge each.
 
     A time is slower (faster) if the ratio after / before is above 1 + `tolerance` (below 1 / (1 + `tolerance`)) and its
-    interval excludes 1. An error is worse (better) if it grew (shrank) by that factor and by more than `ROUNDING`.
+    interval excludes 1. An error is worse (better) if it grew (shrank) by more than `ERROR_TOLERANCE` and `ROUNDING`.
 
     Raises:
         InputError: a tolerance that is none, or no case in common.
     """
-    if not (math.isfinite(tolerance) and tolerance >= 0):
-        raise InputError(f"--tolerance is {tolerance:g}; it must be a number from 0, such as 0.1 for 10 %")
+    if not 0 <= tolerance <= 1:
+        raise InputError(f"--tolerance is {tolerance:g}; it must be a number from 0 to 1, such as 0.1 for 10 %")
     earlier, later = ({row.case_id: row for row in side.rows} for side in (before, after))
     common = [case_id for case_id in later if case_id in earlier]
     if not common:
@@ -254,7 +265,7 @@ def _change(earlier: Row, later: Row, before: Side, after: Side, tolerance: floa
         if was and now and not verdict:
             ratio, verdict = Ratio.of(was, now), _judge_time(was, now, tolerance)
     errors = [
-        ErrorChange(name, old, new, _judge_error(old, new, tolerance))
+        ErrorChange(name, old, new, _judge_error(old, new, ROUNDING[later.case["dtype"]]))
         for name in ERRORS
         if (old := _number(earlier, name)) is not None and (new := _number(later, name)) is not None
     ]
@@ -321,12 +332,12 @@ def _judge_time(before: Duration, after: Duration, tolerance: float) -> str:
     return FASTER if _exceeds(before.seconds, after.seconds, tolerance) and before.low > after.high else SAME
 
 
-def _judge_error(before: float, after: float, tolerance: float) -> Judgement:
-    if abs(after - before) <= ROUNDING:
+def _judge_error(before: float, after: float, rounding: float) -> Judgement:
+    if abs(after - before) <= rounding:
         return "same"
-    if _exceeds(after, before, tolerance):
+    if _exceeds(after, before, ERROR_TOLERANCE):
         return "worse"
-    return "better" if _exceeds(before, after, tolerance) else "same"
+    return "better" if _exceeds(before, after, ERROR_TOLERANCE) else "same"
 
 
 def _exceeds(value: float, other: float, tolerance: float) -> bool:

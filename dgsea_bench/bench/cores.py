@@ -13,12 +13,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from dgsea_bench.bench.processors import busy_ticks, is_second_thread, largest_frequency
 from dgsea_bench.core.errors import InputError
 
 PAUSE = 0.02
 LOOK = 0.05
 """Seconds of watching which cores are busy."""
-STAT = Path("/proc/stat")
 
 
 class Cancelled(Exception):  # noqa: N818 (says what happened; it is no error)
@@ -65,7 +65,7 @@ def are_claimed() -> bool:
 
 @contextmanager
 def claimed_cores(count: int, *, alone: bool, cancelled: Callable[[], bool] = lambda: False) -> Iterator[list[int]]:
-    """So many cores for the time of a block, the idlest first; all if there are not as many.
+    """So many cores for the time of a block, the best and idlest; all if there are not as many.
 
     Args:
         count: how many.
@@ -80,8 +80,8 @@ def claimed_cores(count: int, *, alone: bool, cancelled: Callable[[], bool] = la
     with ExitStack() as held:
         # Who gathers cores does so alone: two that hold some and wait for more would wait for ever.
         with _acquired(FileLock(own_folder() / "queue.lock"), cancelled):
-            mine = _gather(cores if alone else idlest_first(cores), wanted, held, cancelled)
-        chosen = idlest_first(mine) if alone else mine
+            mine = _gather(cores if alone else best_first(cores), wanted, held, cancelled)
+        chosen = best_first(mine) if alone else mine
         yield sorted(chosen[:count])
 
 
@@ -109,21 +109,23 @@ def _acquired(lock: FileLock, cancelled: Callable[[], bool]) -> Iterator[None]:
         lock.release()
 
 
-def idlest_first(cores: list[int]) -> list[int]:
-    """These cores, those that programs of others keep busy last; of equally busy ones the highest number first."""
-    before = _busy_ticks()
-    if len(cores) < 2 or not before:
-        return cores[::-1]
-    time.sleep(LOOK)
-    after = _busy_ticks()
-    return sorted(cores, key=lambda core: (after.get(core, 0) - before.get(core, 0), -core))
+def best_first(cores: list[int]) -> list[int]:
+    """Of a machine that has fast and slow cores the fast ones first; of these the idlest.
 
+    Of equally idle ones one of each physical core before its second thread, and the highest number.
+    """
+    if len(cores) < 2:
+        return cores
+    before = busy_ticks()
+    if before:
+        time.sleep(LOOK)
+    after = busy_ticks()
 
-def _busy_ticks() -> dict[int, int]:
-    """Core -> time that it was busy since the start of the system; nothing where the system does not tell."""
-    lines = STAT.read_text().splitlines() if STAT.is_file() else []
-    found = [line.split() for line in lines if line.startswith("cpu") and line[3].isdecimal()]
-    return {int(words[0][3:]): sum(map(int, words[1:4])) for words in found}
+    def order(core: int) -> tuple[int, int, bool, int]:
+        busy = after.get(core, 0) - before.get(core, 0)
+        return (-largest_frequency(core), busy, is_second_thread(core), -core)
+
+    return sorted(cores, key=order)
 
 
 def _lock_of(core: int) -> FileLock:

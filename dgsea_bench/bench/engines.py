@@ -125,7 +125,7 @@ class DaskEngine(Engine):
             patience: seconds to wait for the scheduler and for a first worker.
 
         Raises:
-            InputError: Dask is not installed, nobody answers, or a worker has not the same dgsea_bench.
+            InputError: Dask is not installed, nobody answers, or a worker measures as another version.
         """
         distributed = _distributed()
         self._where = "this machine" if scheduler is None else scheduler or "''"
@@ -142,20 +142,27 @@ class DaskEngine(Engine):
     @property
     def slots(self) -> int:
         """Threads of all workers that are there now."""
-        threads: dict[str, int] = self._client.nthreads()
-        return max(1, sum(threads.values()))
+        return max(1, sum(self._threads().values()))
 
     def trouble(self) -> str | None:
         """All workers may have gone; others may come."""
-        return None if self._client.nthreads() else f"{self._where}: no Dask worker is there; waiting for one"
+        return None if self._threads() else f"{self._where}: no Dask worker is there; waiting for one"
 
     @property
     def share(self) -> int:
         """The largest number of threads that workers have together on one machine."""
-        threads: Counter[str] = Counter()
-        for worker in self._client.scheduler_info(n_workers=-1)["workers"].values():
-            threads[worker["host"]] += worker["nthreads"]
-        return max(threads.values(), default=1)
+        together: Counter[str] = Counter()
+        for address, threads in self._threads().items():
+            together[address.rpartition("://")[2].rpartition(":")[0]] += threads
+        return max(together.values(), default=1)
+
+    def _threads(self) -> dict[str, int]:
+        """Address of each worker -> its threads."""
+        try:
+            found: dict[str, int] = self._client.nthreads()
+        except Exception as error:
+            raise _gone(self._where, self._client.status) from error
+        return found
 
     def submit(self, spec: Spec) -> "Future[Outcome]":
         """Let any worker do it; should one die meanwhile, another one."""

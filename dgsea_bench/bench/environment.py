@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch.utils import collect_env
 
+from dgsea_bench.bench.cores import usable_cores
 from dgsea_bench.data.sources import DATA_VARIABLE
 
 PACKAGES = (
@@ -88,12 +89,13 @@ def describe_environment() -> tuple[str, dict[str, Any]]:
         "system": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "usable_cores": _usable_cores(),
+        "usable_cores": len(usable_cores()),
         "memory_gib": _memory_gib(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": f"{platform.python_version()} ({platform.python_implementation()}, {platform.python_compiler()})",
         "commit": commit,
         "dirty": dirty,
+        "program": program_digest(),
         "data_folder_set": bool(os.environ.get(DATA_VARIABLE)),
         "processor_details": _processor_details(collected.pop("cpu_info", None)),
         "packages": _packages(),
@@ -113,6 +115,15 @@ def _digest(description: dict[str, Any]) -> str:
     numba = {name: value for name, value in description["numba"].items() if name != "threads"}
     content = json.dumps({**lasting, "variables": variables, "numba": numba}, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def program_digest() -> str:
+    """Of the files of this package as they are now, whatever its commit says."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def command_line() -> str:
@@ -161,11 +172,6 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or "unknown"
-
-
-def _usable_cores() -> int | None:
-    """Those that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _memory_gib() -> float | None:

@@ -6,19 +6,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import mkdtemp
 
 import torch
 
 from dgsea_bench.bench import launch, worker
 from dgsea_bench.bench.cores import Cancelled, claimed_cores, own_folder
-from dgsea_bench.bench.environment import THREAD_VARIABLES, describe_environment
-from dgsea_bench.bench.memory import available_bytes, killed_for_memory
+from dgsea_bench.bench.environment import THREAD_VARIABLES, describe_environment, program_digest
+from dgsea_bench.bench.memory import SHARE_OF_AVAILABLE, available_bytes, killed_for_memory
 from dgsea_bench.bench.spec import Outcome, Spec, Status
 from dgsea_bench.core.errors import InputError
 
@@ -26,7 +26,6 @@ PAUSE, GRACE = 0.02, 2.0
 """Seconds between two looks at a process; and for it to end after it has left its result."""
 MOST_OUTPUT = 16 * 2**20
 """Bytes that a case may print before what it printed is thrown away."""
-SHARE_OF_AVAILABLE_MEMORY = 0.9
 
 Cancel = Callable[[], bool]
 
@@ -43,16 +42,23 @@ def run_case(spec: Spec, *, cancelled: Cancel = lambda: False) -> Outcome:
 
     Raises:
         Cancelled: `cancelled` said yes.
-        InputError: this machine cannot be used: no place for temporary files.
+        InputError: this machine cannot be used: no place for temporary files; or not any more, since the files of this
+            program have changed.
     """
+    environment_id, environment = describe_environment()
+    if program_digest() != environment["program"]:
+        raise InputError("the program has changed since it was started; the same command goes on with what it is now")
     with _work_folder() as folder:
-        worker.write_request(folder, spec)
         if spec.isolation == "none":
+            worker.write_request(folder, spec)
             outcome = _in_this_process(spec, folder)
         else:
-            with claimed_cores(spec.case.threads, alone=spec.alone and spec.is_timed, cancelled=cancelled) as cores:
+            with (
+                _errors_told(),
+                claimed_cores(spec.case.threads, alone=spec.alone and spec.is_timed, cancelled=cancelled) as cores,
+            ):
+                worker.write_request(folder, spec)
                 outcome = _in_fresh_process(spec, folder, cores, cancelled)
-    environment_id, environment = describe_environment()
     return replace(outcome, environment_id=environment_id, environment=environment)
 
 
@@ -98,8 +104,16 @@ def _in_fresh_process(spec: Spec, folder: Path, cores: list[int], cancelled: Can
     if outcome.status == "out of memory":
         told = f"more than the {process['memory_limit_gib']:.4g} GiB that it may take" if memory_limit else "too much"
         outcome = replace(outcome, reason=f"{told}: {outcome.reason}")
-    flags = [*outcome.fields.get("flags", []), *late, *_printed(folder)]
+    flags = [*outcome.fields.get("flags", []), *late, *_unfair(spec, cores), *_printed(folder)]
     return replace(outcome, fields={**outcome.fields, "flags": flags, "process": process})
+
+
+def _unfair(spec: Spec, cores: list[int]) -> list[str]:
+    """Why the time of a case is not what it would be elsewhere."""
+    if not spec.is_timed:
+        return []
+    few = f"{spec.case.threads} threads on {len(cores)} cores" if len(cores) < spec.case.threads else ""
+    return [text for text in (few, "" if spec.alone else "timed beside other cases") if text]
 
 
 def _start(spec: Spec, folder: Path) -> subprocess.Popen[bytes]:
@@ -199,21 +213,34 @@ def _memory_limit(spec: Spec) -> int | None:
     if torch.device(spec.case.device).type != "cpu" or sys.platform != "linux":
         return None
     if spec.case.measure.memory_limit is not None:
-        return int(spec.case.measure.memory_limit * 2**30)
-    return int(SHARE_OF_AVAILABLE_MEMORY * available_bytes() / spec.share)
+        wanted = int(spec.case.measure.memory_limit * 2**30)
+    else:
+        wanted = int(SHARE_OF_AVAILABLE * available_bytes() / spec.share)
+    import resource  # not on Windows
+
+    most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    return wanted if most == resource.RLIM_INFINITY else min(wanted, most)
 
 
 @contextmanager
 def _work_folder() -> Iterator[Path]:
     """A folder for one case, removed afterwards; it bears the number of this process, see `remove_leftovers`."""
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f"case-{_processes()}-{os.getpid()}-", dir=own_folder()))
-    except OSError as error:
-        raise InputError(f"{own_folder()}: cannot write there: {error.strerror}") from None
+    with _errors_told():
+        folder = Path(mkdtemp(prefix=f"case-{_processes()}-{os.getpid()}-", dir=own_folder()))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """A temporary folder that is full, say, is nothing that a case did."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or own_folder()
+        raise InputError(f"{where}: cannot be written: {error.strerror}; set TMPDIR to another folder") from None
 
 
 def remove_leftovers() -> None:

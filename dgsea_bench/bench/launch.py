@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ def main(folder: Path) -> None:
 def die_with(parent: int) -> None:
     """End this process when its parent does: at once on Linux, within a second elsewhere."""
     if sys.platform == "linux":
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")  # should memory run out, this process and not the sweep
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it was faster
             os._exit(1)
@@ -57,8 +60,7 @@ def limit_memory(size: int) -> None:
     """Let this process have at most so many bytes of private memory: RLIMIT_DATA, which Linux alone heeds for all."""
     import resource  # not on Windows
 
-    most = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    resource.setrlimit(resource.RLIMIT_DATA, (size if most == resource.RLIM_INFINITY else min(size, most), most))
+    resource.setrlimit(resource.RLIMIT_DATA, (size, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
 def _make_importable(package: Path) -> None:

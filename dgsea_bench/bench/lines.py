@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.scenario import Case
 from dgsea_bench.bench.spec import Status
 
@@ -37,12 +36,12 @@ class Lines:
         """Ids of the cases that differ from this one by a smaller size of one axis alone."""
         return set(self._smaller[case.case_id])
 
-    def record(self, row: Row) -> None:
+    def record(self, case_id: str, status: Status) -> None:
         """Remember how a case ended."""
-        if row.status in RAN_OUT:
-            self._ran_out[row.case_id] = row.status
+        if status in RAN_OUT:
+            self._ran_out[case_id] = status
         else:
-            self._ran_out.pop(row.case_id, None)
+            self._ran_out.pop(case_id, None)
 
     def reason_to_skip(self, case: Case) -> str | None:
         """``out of memory at 2,000 genes already``, if a smaller size of one of its lines ran out."""

@@ -15,6 +15,7 @@ from dgsea_bench.bench.memory import peak_memory
 from dgsea_bench.bench.metrics import SAMPLED_GENES, agreement_metrics, gradient_metrics, value_metrics
 from dgsea_bench.bench.reference import Reference, too_large, upstream, value_and_gradient
 from dgsea_bench.bench.scenario import Case, case_backend
+from dgsea_bench.core.files import write_whole
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.data.problem import Problem
 from dgsea_bench.data.sources import SyntheticSource
@@ -191,6 +192,4 @@ def facts(problem: Problem) -> dict[str, Any]:
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write a parquet file, renamed into place when complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    frame.to_parquet(partial, index=False)
-    partial.replace(path)
+    write_whole(path, frame.to_parquet(index=False))

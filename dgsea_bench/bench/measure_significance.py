@@ -1,5 +1,6 @@
 """One case of significance measured: agreement of NES with classical NES, calibration of p-values, time and memory."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -41,9 +42,8 @@ Run = Callable[[Tensor, GeneSets, NullParams], EnrichmentResult]
 def measure_significance(case: Case, reference: Reference, details: Path) -> dict[str, Any]:
     """Measure a case in this process; the result is as that of `measure_case`, with ``procedure`` beside.
 
-    Profiles are taken one by one, each with permutations of its own, so that they are independent draws; each is a
-    timed call too, and without a clock there is one call a profile. What has many values goes into `details` as
-    parquet: sets, profiles, timings.
+    Profiles are taken one by one, each with permutations of its own, so that they are independent draws. What has many
+    values goes into `details` as parquet: sets, profiles, timings.
     """
     method = contestant(case)
     reason = method.unavailable(case.device)
@@ -57,9 +57,9 @@ def measure_significance(case: Case, reference: Reference, details: Path) -> dic
     run = _runner(method, case)
     with peak_memory(case.device) as first:
         run(scores[:1], gene_sets, null_of_profile(case, case.null, 0))
-    with watched_load() as load:
-        results, timings = _each_profile(run, case, case.null, scores, gene_sets)
-
+    results = [run(scores[profile, None], gene_sets, null) for profile, null in _nulls(case, case.null, len(scores))]
+    if not all(result.es.isfinite().all() for result in results):
+        raise RuntimeError(f"{case.label} returned scores that are not finite")
     table = _per_set(problem, results, case.null, reference)
     write_table(details / "sets.parquet", table)
     profiles = _per_profile(table, compare=method.target == "dgsea" or isinstance(method, Witness))
@@ -80,6 +80,8 @@ def measure_significance(case: Case, reference: Reference, details: Path) -> dic
         "process": {},
     }
     if case.measure.timed:
+        with watched_load() as load:
+            timings = _timings(run, case, case.null, scores, gene_sets)
         write_table(details / "timings.parquet", timings)
         metrics |= time_metrics(timings)
         outcome |= {"flags": unstable(timings, case.measure) + disturbed(load), "process": load}
@@ -106,33 +108,23 @@ def _runner(method: Backend | Witness, case: Case) -> Run:
     return run
 
 
-def _each_profile(
-    run: Run, case: Case, null: NullParams, scores: Tensor, gene_sets: GeneSets
-) -> tuple[list[EnrichmentResult], pd.DataFrame]:
-    """Results of the profiles, and the raw seconds of each call; where time is measured few are gone through again."""
-    results: dict[int, EnrichmentResult] = {}
-    calls = 0
+def _nulls(case: Case, null: NullParams, count: int) -> list[tuple[int, NullParams]]:
+    return [(profile, null_of_profile(case, null, profile)) for profile in range(count)]
+
+
+def _timings(run: Run, case: Case, null: NullParams, scores: Tensor, gene_sets: GeneSets) -> pd.DataFrame:
+    """Raw seconds of each call, which take one profile after the other."""
+    turns = itertools.cycle(_nulls(case, null, len(scores)))
 
     def call() -> dict[str, float]:
-        nonlocal calls
-        profile = calls % len(scores)
+        profile, own = next(turns)
         start = perf_counter()
-        result = run(scores[profile, None], gene_sets, null_of_profile(case, null, profile))
+        run(scores[profile, None], gene_sets, own)
         if torch.device(case.device).type == "cuda":
             torch.cuda.synchronize(case.device)
-        seconds = perf_counter() - start
-        results.setdefault(profile, result)
-        calls += 1
-        return {"null": seconds}
+        return {"null": perf_counter() - start}
 
-    if case.measure.timed:
-        least = max(case.measure.repeats, len(scores) - 1)  # one more call warms up
-        timings = repeat(call, case.measure.model_copy(update={"repeats": least}))
-    else:
-        timings = pd.DataFrame()
-        for _ in range(len(scores)):
-            call()
-    return [results[profile] for profile in range(len(scores))], timings
+    return repeat(call, case.measure)
 
 
 def _per_set(problem: Problem, results: list[EnrichmentResult], null: NullParams, reference: Reference) -> pd.DataFrame:

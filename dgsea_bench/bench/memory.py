@@ -11,14 +11,12 @@ from types import SimpleNamespace
 
 import torch
 
+from dgsea_bench.bench.control_groups import bytes_left
+
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 OF_SYSTEM, EVENTS = Path("/proc/meminfo"), Path("/proc/vmstat")
-OWN_GROUPS, CONTROL_GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
-GROUP_FILES = {
-    "": ("memory.max", "memory.current", "memory.stat"),
-    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat"),
-}
-"""Limit, use and what is used for, in the second and in the first version of control groups."""
+SHARE_OF_AVAILABLE = 0.9
+"""What a case may take of it when its scenario does not say."""
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
 
@@ -111,28 +109,7 @@ def available_bytes() -> int:
     found = re.search(r"^MemAvailable:\s+(\d+) kB", OF_SYSTEM.read_text(), re.MULTILINE)
     if found is None:
         raise RuntimeError(f"{OF_SYSTEM} has no MemAvailable")
-    return max(0, min([int(found.group(1)) * 1024, *_left_in_control_groups()]))
-
-
-def _left_in_control_groups() -> Iterator[int]:
-    """Bytes left in each control group that this process is in, of those that limit memory.
-
-    What a group uses counts the files that were read lately, which make way.
-    """
-    groups = OWN_GROUPS.read_text().splitlines() if OWN_GROUPS.is_file() else []
-    for _, controllers, path in (line.split(":", 2) for line in groups):
-        if controllers not in GROUP_FILES:
-            continue
-        innermost = CONTROL_GROUPS / controllers / path.lstrip("/")
-        for folder in (innermost, *innermost.parents):
-            most, used, stat = (folder / name for name in GROUP_FILES[controllers])
-            if most.is_file() and used.is_file() and (limit := most.read_text().strip()).isdecimal():
-                yield int(limit) - int(used.read_text()) + _cached_files(stat)
-
-
-def _cached_files(stat: Path) -> int:
-    found = re.search(r"^(?:total_)?inactive_file (\d+)", stat.read_text(), re.MULTILINE) if stat.is_file() else None
-    return int(found.group(1)) if found else 0
+    return max(0, min([int(found.group(1)) * 1024, *bytes_left()]))
 
 
 @contextmanager
@@ -149,8 +126,8 @@ def _out_of_memory_kills() -> int:
     return int(found.group(1)) if found else 0
 
 
-def limit_gpu_memory(device: str, gib: float | None) -> dict[str, float]:
-    """Tell a GPU's allocator how much it may take, by default nine tenths of what is free there.
+def limit_gpu_memory(device: str, gib: float | None, share: int) -> dict[str, float]:
+    """Tell a GPU's allocator how much it may take, by default a share of nine tenths of what is free there.
 
     Returns:
         ``memory_limit_gib``; nothing on a CPU, whose limit is that of the process.
@@ -158,6 +135,6 @@ def limit_gpu_memory(device: str, gib: float | None) -> dict[str, float]:
     if torch.device(device).type != "cuda":
         return {}
     free, total = torch.cuda.mem_get_info(device)
-    size = 0.9 * free if gib is None else min(gib * 2**30, total)
+    size = SHARE_OF_AVAILABLE * free / share if gib is None else min(gib * 2**30, total)
     torch.cuda.set_per_process_memory_fraction(size / total, device)
     return {"memory_limit_gib": round(size / 2**30, 3)}

@@ -1,5 +1,6 @@
 """References: the true scores and gradient of a problem, computed once and shared by the cases that need them."""
 
+import io
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 
 from dgsea_bench.backends import Backend, Exact, Hard, Ranking
 from dgsea_bench.bench.scenario import SEEDS, Case
+from dgsea_bench.core.files import write_whole
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.problem import Problem
@@ -37,10 +39,9 @@ class Reference:
         """Write an .npz without pickles, renamed into place when complete."""
         arrays = {key: value for key, value in vars(self).items() if value is not None}
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        partial.replace(path)
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)
+        write_whole(path, content.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> "Reference":

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, contestant
 from dgsea_bench.bench.spec import Outcome, Status
 from dgsea_bench.core.errors import InputError
+from dgsea_bench.core.files import write_whole
 
 SCHEMA_VERSION = 1
 
@@ -175,13 +176,20 @@ class RunDirectory:
                 if content.get("schema_version") != SCHEMA_VERSION:
                     raise InputError(
                         f"{self.rows_file}:{number}: schema version {content.get('schema_version')!r}, this program "
-                        f"writes {SCHEMA_VERSION}; choose another --out, or --fresh to measure anew"
+                        f"knows {SCHEMA_VERSION}; sweep into another --out, or measure anew with --fresh"
                     )
                 rows.append(Row.model_validate(content))
             except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, ValidationError) as error:
                 problem = str(error).splitlines()[0]
-                raise InputError(f"{self.rows_file}:{number}: is not a row of results: {problem}") from None
+                raise InputError(
+                    f"{self.rows_file}:{number}: is not a row of results: {problem}; without that line its case is "
+                    "measured again"
+                ) from None
         return rows
+
+    def count_lines(self) -> int:
+        """Rows of every kind, readable or not."""
+        return len(self.rows_file.read_bytes().splitlines()) if self.rows_file.is_file() else 0
 
     def latest_rows(self) -> list[Row]:
         """The last row of each case, in the order in which cases first appeared."""
@@ -202,7 +210,7 @@ class RunDirectory:
         """Keep the truth of a case's problem."""
         with self._errors_told():
             self.reference(case).parent.mkdir(exist_ok=True)
-            _write_whole(self.reference(case), content)
+            write_whole(self.reference(case), content)
 
     def save_row(
         self, row: Row, files: Mapping[str, bytes] | None = None, environment: Mapping[str, Any] | None = None
@@ -218,7 +226,7 @@ class RunDirectory:
             if files:
                 folder.mkdir(parents=True, exist_ok=True)
             for name, content in (files or {}).items():
-                _write_whole(folder / name, content)
+                write_whole(folder / name, content)
             if environment:
                 self._save_environment(row.environment_id, environment)
             self._append(line.encode())
@@ -240,7 +248,8 @@ class RunDirectory:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError:
-            os.truncate(self.rows_file, length)
+            if self.rows_file.is_file():
+                os.truncate(self.rows_file, length)
             raise
 
     def environments(self) -> dict[str, Any]:
@@ -260,7 +269,7 @@ class RunDirectory:
         """Write rows.parquet: a row per case, nested fields as columns ``case.source.genes``; and return it."""
         frame = as_frame(self.latest_rows())
         with self._errors_told():
-            _write_whole(self.path / "rows.parquet", frame.to_parquet(index=False))
+            write_whole(self.path / "rows.parquet", frame.to_parquet(index=False))
         return frame
 
     @property
@@ -275,7 +284,7 @@ class RunDirectory:
         return f"{self.rows_file}:{number}: is incomplete, as a crash leaves it; its case is measured again"
 
     def _replace(self, name: str, content: dict[str, Any]) -> None:
-        _write_whole(self.path / name, json.dumps(content, indent=1).encode())
+        write_whole(self.path / name, json.dumps(content, indent=1).encode())
 
     def _drop_torn_line(self) -> None:
         if self.torn_line:
@@ -285,17 +294,6 @@ class RunDirectory:
         """A crash may leave half a line at the end; that case is measured again."""
         content = self.rows_file.read_bytes()
         return content[: content.rfind(b"\n") + 1]
-
-
-def _write_whole(file: Path, content: bytes) -> None:
-    """Renamed into place when complete; a file that cannot be completed leaves nothing."""
-    partial = file.with_name(file.name + ".partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(file)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _now() -> str:

@@ -134,7 +134,7 @@ def _parse_condition(text: str, option: str, expected: str) -> tuple[str, list[s
     key, equals, rest = text.partition("=")
     values = [value.strip() for value in split_outside(rest, ",")]
     if not equals or not KEY.fullmatch(key.strip()) or not all(values) or rest.startswith("="):
-        raise InputError(f"{option}: found {text!r}, expected {expected}")
+        raise InputError(f"{option}: found {text!r}, expected {expected}; no spaces around = and ,")
     return key.strip(), values
 
 

@@ -1,14 +1,15 @@
 """The only place where scenarios, engines and results meet: plan a sweep, then run it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
 
+from dgsea_bench.backends import Exact, Fastsum
 from dgsea_bench.bench.engines import Engine, LocalEngine
 from dgsea_bench.bench.environment import command_line, describe_environment
 from dgsea_bench.bench.lines import Lines
@@ -24,6 +25,7 @@ from dgsea_bench.scoring import describe_problem
 
 PATIENCE = 5.0
 """Seconds without a result, after which the engine is asked whether anything goes on."""
+NO_TRUTH = "the truth could not be computed"
 Timing = Literal["alone", "together", "none"]
 """Cases that are timed have their machine for themselves; or run beside others; or nothing is timed."""
 
@@ -62,6 +64,19 @@ class Plan:
     remarks: tuple[str, ...]
     timing: Timing = "alone"
     isolation: Isolation = "process"
+    retry: bool = False
+
+    def is_finished(self, case: Case, row: Row | None) -> bool:
+        """Whether a row says all that is wanted of a case. What was skipped is looked at again, which costs nothing."""
+        if row is None or row.measurement_version != MEASUREMENT_VERSION:
+            return False
+        if row.status in FAILURES:
+            return not self.retry and not _may_take_more(case, row)
+        if row.status != "done" or (self.retry and (row.without_truth or "").startswith(NO_TRUTH)):
+            return False
+        timed_as_wanted = self.timing != "alone" or row.process.get("timing") == "alone"
+        isolated = self.isolation == "none" or row.process.get("isolation") != "none"
+        return isolated and (not case.measure.timed or (timed_as_wanted and bool(row.case["measure"]["timed"])))
 
 
 def plan_sweep(
@@ -109,19 +124,14 @@ def plan_sweep(
     folder = Path(ranking).stem if ranking is not None else scenario.name
     directory = RunDirectory(out or Path("reports") / folder)
     cases = select(scenario.cases(), where) if where else scenario.cases()
+    plan = Plan(scenario, directory, tuple(cases), (), fresh, (), timing, isolation, retry)
     before = {} if fresh else {row.case_id: row for row in directory.latest_rows()}
+    pending = tuple(case for case in cases if not plan.is_finished(case, before.get(case.case_id)))
+    waiting = {case.case_id for case in pending}
+    kept = [before[case.case_id] for case in cases if case.case_id not in waiting]
     others = before.keys() - {case.case_id for case in cases}
-    torn = None if fresh else directory.torn_line
-    return Plan(
-        scenario=scenario,
-        directory=directory,
-        cases=tuple(cases),
-        pending=tuple(case for case in cases if not _is_finished(case, before.get(case.case_id), retry=retry)),
-        fresh=fresh,
-        remarks=(*_remarks(cases), *_about_others(len(others), directory), *([torn] if torn else [])),
-        timing=timing,
-        isolation=isolation,
-    )
+    remarks = (*_remarks(cases), *_about_directory(directory, kept, len(others), fresh=fresh))
+    return replace(plan, pending=pending, remarks=remarks)
 
 
 def _changed(
@@ -159,8 +169,11 @@ def run_plan(plan: Plan, *, engine: Engine | None = None, observer: Observer | N
         try:
             with nullcontext(engine) if engine else LocalEngine() as running:
                 _Progress(plan, running, observer or Observer()).run()
-        finally:
-            directory.export()
+        except BaseException:
+            with suppress(InputError):  # what ended the sweep is what to tell
+                directory.export()
+            raise
+        directory.export()
     measured = {row.case_id: row for row in directory.latest_rows()}
     return [measured[case.case_id] for case in plan.cases]
 
@@ -171,14 +184,19 @@ class _Progress:
     def __init__(self, plan: Plan, engine: Engine, observer: Observer) -> None:
         self.plan, self.engine, self.observer = plan, engine, observer
         self.directory = plan.directory
-        self.waiting = {case.case_id: case for case in plan.pending}
+        self.known = {row.case_id: row for row in self.directory.latest_rows()}
+        # Another sweep may have finished in this directory since the plan was made.
+        self.waiting = {
+            case.case_id: case for case in plan.pending if not plan.is_finished(case, self.known.get(case.case_id))
+        }
         self.running: dict[Future[Outcome], Spec] = {}
         self.without_truth: dict[str, str] = {}
-        self.known = {row.case_id: row for row in self.directory.latest_rows()}
         self.lines = Lines(plan.cases)
+        self.truths = {case.case_id: _case_of_truth(case) for case in plan.pending}
+        self.lines_of_truths = Lines(list({case.case_id: case for case in self.truths.values()}.values()))
         for row in self.known.values():
             if row.case_id not in self.waiting:
-                self.lines.record(row)
+                self.lines.record(row.case_id, row.status)
 
     def run(self) -> None:
         """Until nothing waits and nothing runs."""
@@ -188,8 +206,7 @@ class _Progress:
                 done, _ = wait(self.running, timeout=PATIENCE, return_when=FIRST_COMPLETED)
                 if not done and (trouble := self.engine.trouble()):
                     self.observer.stalled(trouble)
-                for future in done:
-                    self._take(self.running.pop(future), future.result())
+                self._take_all(done)
 
     def _fill(self) -> None:
         """Give the engine as much as it can work on; what needs no work has its row at once."""
@@ -215,6 +232,9 @@ class _Progress:
     def _start(self, case: Case) -> None:
         """Work on a case, or on its truth if that is not there yet."""
         reference = self.directory.reference(case)
+        hopeless = None if reference.is_file() else self.lines_of_truths.reason_to_skip(self.truths[case.case_id])
+        if hopeless:
+            self.without_truth.setdefault(case.reference_id, f"{NO_TRUTH}: {hopeless}")
         if case.reference_id in self.without_truth or reference.is_file():
             del self.waiting[case.case_id]
             truth = reference.read_bytes() if reference.is_file() else None
@@ -237,26 +257,48 @@ class _Progress:
         self.observer.started(case, "truth" if task == "reference" else "measuring")
         self.running[self.engine.submit(spec)] = spec
 
+    def _take_all(self, done: Iterable[Future[Outcome]]) -> None:
+        """What is there is saved before anything that went wrong with the engine ends the sweep."""
+        broken: InputError | None = None
+        for future in done:
+            spec = self.running.pop(future)
+            try:
+                self._take(spec, future.result())
+            except InputError as error:
+                broken = error
+        if broken:
+            raise broken
+
     def _take(self, spec: Spec, outcome: Outcome) -> None:
         case = spec.case
         if spec.task == "case":
             self._finish(case, outcome)
-        elif outcome.status == "done":
+            return
+        self.lines_of_truths.record(self.truths[case.case_id].case_id, outcome.status)
+        if outcome.status == "done":
             self.directory.save_reference(case, outcome.files[TRUTH])
         else:
-            self.without_truth[case.reference_id] = f"the truth could not be computed: {outcome.reason}"
+            self.without_truth[case.reference_id] = f"{NO_TRUTH}: {outcome.reason}"
 
     def _finish(self, case: Case, outcome: Outcome) -> None:
         """A row for a case, on disk unless it says what the last one said."""
         if case.reference_id in self.without_truth and outcome.status == "done":
-            untrue = {"without_truth": self.without_truth[case.reference_id]}
-            outcome = replace(outcome, fields={**outcome.fields, **untrue})
+            why = self.without_truth[case.reference_id]
+            flags = [*outcome.fields.get("flags", []), f"errors are unknown: {why}"]
+            outcome = replace(outcome, fields={**outcome.fields, "without_truth": why, "flags": flags})
         row = Row.of_case(case, outcome, self.plan.scenario.name)
         if _is_news(row, self.known.get(row.case_id)):
             environment = {**outcome.environment, "commands": [command_line()]}
             self.directory.save_row(row, outcome.files, environment)
-        self.lines.record(row)
+        self.lines.record(row.case_id, row.status)
         self.observer.finished(row)
+
+
+def _case_of_truth(case: Case) -> Case:
+    """A case that stands for a truth: the lines of these, whose cost is another one, are lines of their own."""
+    soft = case.task == "significance" and case.needs_soft_truth
+    method = {"backend": Fastsum.name if soft else Exact.name, "options": {}}
+    return Case.model_validate({**case.model_dump(mode="json"), **method})
 
 
 def _same_truth(one: Case, other: Case) -> bool:
@@ -285,15 +327,6 @@ def run_sweep(
     return as_frame(run_plan(plan, engine=engine, observer=observer))
 
 
-def _is_finished(case: Case, row: Row | None, *, retry: bool) -> bool:
-    """Whether a row says all that is wanted of a case. What was skipped is looked at again, which costs nothing."""
-    if row is None or row.measurement_version != MEASUREMENT_VERSION:
-        return False
-    if row.status == "done":
-        return bool(row.case["measure"]["timed"]) or not case.measure.timed
-    return row.status in FAILURES and not retry and not _may_take_more(case, row)
-
-
 def _may_take_more(case: Case, row: Row) -> bool:
     """Whether what ran out is allowed more of it this time."""
     if row.status == "out of time":
@@ -305,13 +338,27 @@ def _may_take_more(case: Case, row: Row) -> bool:
 
 def _is_news(row: Row, before: Row | None) -> bool:
     """Whether a row says more than the one before: a case skipped again for the same reason does not."""
-    return before is None or row.status == "done" or (row.status, row.reason) != (before.status, before.reason)
+    if before is None or row.status != "skipped":
+        return True
+    said = (before.status, before.reason, before.measurement_version)
+    return (row.status, row.reason, row.measurement_version) != said
 
 
-def _about_others(count: int, directory: RunDirectory) -> list[str]:
-    """Say that the directory holds more than this plan."""
-    text = f"{directory.path} holds {count:,} other cases; they stay in its report (--fresh removes them)"
-    return [text] if count else []
+def _about_directory(directory: RunDirectory, kept: Sequence[Row], others: int, *, fresh: bool) -> list[str]:
+    """What is there already, and what becomes of it."""
+    if fresh:
+        lines = directory.count_lines()
+        return [f"{directory.path}: {lines:,} rows of earlier sweeps are removed first"] if lines else []
+    told = [directory.torn_line] if directory.torn_line else []
+    if others:
+        told.append(f"{directory.path} holds {others:,} other cases; they stay in its report (--fresh removes them)")
+    elsewhere = sum(row.environment_id != describe_environment()[0] for row in kept if row.status == "done")
+    if elsewhere:
+        told.append(
+            f"{elsewhere:,} finished cases were measured by another version of the program, or on another machine; "
+            "they are kept (--fresh measures anew)"
+        )
+    return told
 
 
 def _remarks(cases: Sequence[Case]) -> list[str]:

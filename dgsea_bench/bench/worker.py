@@ -15,6 +15,7 @@ from dgsea_bench.bench.reference import Reference, compute_reference
 from dgsea_bench.bench.scenario import MEASUREMENT_VERSION
 from dgsea_bench.bench.spec import Outcome, Spec
 from dgsea_bench.core.errors import InputError
+from dgsea_bench.core.files import write_whole
 
 REASON_LENGTH = 500
 REQUEST, TRUTH, RESULT, FILES = "request.json", "truth.npz", "result.json", "files"
@@ -26,39 +27,53 @@ MEMORY_RAN_OUT = (
     "Unable to allocate",
     "not enough memory",
     "out of memory",
+    "can't start new thread",
+    "Thread creation failed",
+    "failed to map segment",
 )
 """How torch, numpy, numba, C++ and the system say it."""
 
 
 def main(folder: Path) -> None:
     """Work; an exception becomes an outcome too."""
+    told: dict[str, Any] = {}
     try:
-        work(folder)
+        spec, told = _prepare(folder)
+        result = _measure(spec, folder)
     except BaseException as error:  # a backend may call sys.exit
         status = "out of memory" if _is_for_memory(error) else "failed"
-        _write_result(folder, {"status": status, "reason": describe_error(error)})
+        result = {"status": status, "reason": describe_error(error)}
+    _write_result(folder, result, told)
 
 
 def work(folder: Path) -> None:
     """Do what the request says, in this process."""
+    spec, told = _prepare(folder)
+    _write_result(folder, _measure(spec, folder), told)
+
+
+def _prepare(folder: Path) -> tuple[Spec, dict[str, Any]]:
+    """The request, and what to tell of the process, which is limited and has its threads after this."""
     request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
     if request["measurement_version"] != MEASUREMENT_VERSION:
         raise RuntimeError(f"asked for version {request['measurement_version']} of the measurement")
     spec = Spec.model_validate(request)
-    case, truth = spec.case, folder / TRUTH
     _check_inputs(spec)
-    torch.set_num_threads(case.threads)
-    limit = limit_gpu_memory(case.device, case.measure.memory_limit)
+    torch.set_num_threads(spec.case.threads)
+    told: dict[str, Any] = {"isolation": spec.isolation, "threads": torch.get_num_threads()}
+    if spec.is_timed:
+        told["timing"] = "alone" if spec.alone else "together"
+    return spec, told | limit_gpu_memory(spec.case.device, spec.case.measure.memory_limit, spec.share)
+
+
+def _measure(spec: Spec, folder: Path) -> dict[str, Any]:
+    case, truth = spec.case, folder / TRUTH
     if spec.task == "reference":
         compute_reference(case).save(folder / FILES / TRUTH)
-        result: dict[str, Any] = {"status": "done"}
-    else:
-        known = Reference.load(truth) if truth.is_file() else Reference()
-        measure = measure_significance if case.task == "significance" else measure_case
-        result = measure(case, known, folder / FILES)
-    told = {"isolation": spec.isolation, "threads": torch.get_num_threads()}
-    result["process"] = {**told, **limit, **result.get("process", {})}
-    _write_result(folder, result)
+        return {"status": "done"}
+    known = Reference.load(truth) if truth.is_file() else Reference()
+    measure = measure_significance if case.task == "significance" else measure_case
+    return measure(case, known, folder / FILES)
 
 
 def write_request(folder: Path, spec: Spec) -> None:
@@ -115,7 +130,6 @@ def _check_inputs(spec: Spec) -> None:
             raise InputError(f"{name}: is not the file that the sweep was planned with, or not so on this machine")
 
 
-def _write_result(folder: Path, result: dict[str, Any]) -> None:
-    partial = folder / (RESULT + ".partial")
-    partial.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
-    partial.replace(folder / RESULT)
+def _write_result(folder: Path, result: dict[str, Any], told: dict[str, Any]) -> None:
+    complete = {**result, "process": {**told, **result.get("process", {})}}
+    write_whole(folder / RESULT, json.dumps(complete, allow_nan=False).encode())

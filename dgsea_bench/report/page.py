@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dgsea_bench.bench.results import RunDirectory
 from dgsea_bench.core.errors import InputError
+from dgsea_bench.core.files import write_whole
 from dgsea_bench.report.content import Headline, Section
 from dgsea_bench.report.rows import Run, read_runs
 from dgsea_bench.report.sections import SECTIONS, headline
@@ -68,10 +69,8 @@ def write_page(content: str, page: Path) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    partial = page.with_name(f"{page.name}.partial")
     try:
-        partial.write_text(content, encoding="utf-8")
-        partial.replace(page)
+        write_whole(page, content.encode())
     except OSError as error:
         raise InputError(f"{page}: cannot write there: {error.strerror}") from None
 

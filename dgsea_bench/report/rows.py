@@ -249,12 +249,12 @@ def read_runs(directories: Sequence[Path]) -> Run:
         measured = directory.measured_rows()
         described = directory.environments()
         for name in described.keys() & environments.keys():
-            if described[name] != environments[name]:
+            if _lasting(described[name]) != _lasting(environments[name]):
                 raise InputError(
                     f"{path}: environment {name} is described otherwise than in a run before it, so that one of the "
                     "files environment.json was changed; report them one by one"
                 )
-        environments |= described
+        environments |= {name: _with_commands(environments.get(name, {}), known) for name, known in described.items()}
         for row in measured:
             # The environment may be described in a later directory alone, so machines are told apart below.
             rows.pop((row.case_id, row.environment_id), None)
@@ -264,6 +264,18 @@ def read_runs(directories: Sequence[Path]) -> Run:
     kept = tuple(latest.values())
     elsewhere = {key: homes[key] for row in kept if homes[key := (row.case_id, row.environment_id)] != directories[0]}
     return Run(directories[0], kept, environments, elsewhere)
+
+
+def _lasting(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the same in all runs in an environment; in it the number of threads is set for each case."""
+    return {
+        name: environment.get(name) for name in ("processor", "memory_gib", "python", "packages", "commit", "program")
+    }
+
+
+def _with_commands(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    commands = [*earlier.get("commands", []), *later.get("commands", [])]
+    return {**later, "commands": list(dict.fromkeys(commands))}
 
 
 def kind_of_scores(row: Row) -> str:

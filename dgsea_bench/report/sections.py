@@ -15,7 +15,15 @@ from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMA
 from dgsea_bench.report.ranking import ranking
 from dgsea_bench.report.rows import Axis, Problem, Run, sizes_in_words
 from dgsea_bench.report.temperatures import temperatures
-from dgsea_bench.report.verdict import NEEDS, grouped, growth_sentence, recommend, sentences, window_sentence
+from dgsea_bench.report.verdict import (
+    NEEDS,
+    flags_sentence,
+    grouped,
+    growth_sentence,
+    recommend,
+    sentences,
+    window_sentence,
+)
 
 WHAT_IT_IS = (
     "dGSEA is gene set enrichment analysis with soft ranks, so that a model can be trained on its enrichment score "
@@ -62,7 +70,9 @@ def verdict(run: Run) -> Section:
     recommendations = [recommend(run.results, need) for need in NEEDS]
     table = tables.verdict_table(run, grouped(recommendations))
     said = sentences(recommendations, run.results)
-    remarks = filter(None, (growth_sentence(run), window_sentence(run), tables.baseline_sentence(run)))
+    remarks = filter(
+        None, (growth_sentence(run), window_sentence(run), tables.baseline_sentence(run), flags_sentence(run))
+    )
     return Section("Verdict", "verdict", said, [table], remarks=list(remarks))
 
 

@@ -175,6 +175,13 @@ def growth_sentence(run: Run) -> str:
     return f"From {low:,.0f} to {high:,.0f} genes, time grows{where} as the number of genes to the power of {powers}."
 
 
+def flags_sentence(run: Run) -> str:
+    """How many results are not to be believed without a look."""
+    done = [row for row in run.rows if row.status == "done"]
+    flagged = sum(bool(row.flags) for row in done)
+    return f"{flagged:,} of {wording.plural(len(done), 'finished case')} are flagged: see All cases." if flagged else ""
+
+
 def window_sentence(run: Run) -> str:
     """At which share of positions each backend takes the running sum: what its window, if it has one, saves."""
     by_share: dict[str, list[str]] = {}
