@@ -60,7 +60,7 @@ def test_no_regression_exits_with_0(call, before, after):
 
 
 def test_the_tolerance_decides(call, before, after):
-    assert call("compare", before, after, "--tolerance", 1.5)[0] == 0
+    assert call("compare", before, after, "--tolerance", 1.0)[0] == 0
     assert call("compare", before, after, "--tolerance", 0)[0] == 1
 
 

@@ -319,8 +319,8 @@ def _how_to_read(comparison: Comparison) -> Section:
         "the NES of a profile with its null distribution. In small its 95 % interval, over calls.",
         f"Slower, faster: the time changed by more than {by}, and the interval of the ratio excludes 1. Times of two "
         "machines (processor, cores, GPU) do not compare.",
-        f"Errors are {errors}. Worse, better: changed by more than {100 * ERROR_TOLERANCE:g} % and by more than rounding "
-        "does, on whatever machine.",
+        f"Errors are {errors}. Worse, better: changed by more than {100 * ERROR_TOLERANCE:g} % and by more than "
+        "rounding does, on whatever machine.",
         "A regression is a case that is slower, has a larger error, or was done before and fails now.",
     ]
     return Section("How to read this", "reading", text)

@@ -269,7 +269,8 @@ def read_runs(directories: Sequence[Path]) -> Run:
 def _lasting(environment: Mapping[str, Any]) -> dict[str, Any]:
     """What is the same in all runs in an environment; in it the number of threads is set for each case."""
     return {
-        name: environment.get(name) for name in ("processor", "memory_gib", "python", "packages", "commit", "program")
+        name: environment.get(name)
+        for name in ("processor", "cores", "memory_gib", "gpu", "python", "packages", "commit", "program")
     }
 
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dgsea_bench import InputError
-from dgsea_bench.bench import cores
+from dgsea_bench.bench import cores, processors
 from dgsea_bench.bench.cores import Cancelled, claimed_cores, own_folder, usable_cores
 
 PATIENCE = 30.0
@@ -60,7 +60,7 @@ def late():
 @given(counts=st.lists(st.integers(1, 6), max_size=5))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_claims_never_take_a_core_of_another_and_of_equally_idle_ones_the_highest(four, counts, monkeypatch):
-    monkeypatch.setattr(cores, "STAT", Path("nowhere"))
+    monkeypatch.setattr(processors, "STAT", Path("nowhere"))
     free = [0, 2, 3, 7]
     with ExitStack() as held:
         for count in counts:
@@ -77,7 +77,7 @@ def test_claims_never_take_a_core_of_another_and_of_equally_idle_ones_the_highes
 @given(count=st.integers(1, 9))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
 def test_one_that_is_alone_gets_what_it_asked_for_and_holds_all(four, count, monkeypatch):
-    monkeypatch.setattr(cores, "STAT", Path("nowhere"))
+    monkeypatch.setattr(processors, "STAT", Path("nowhere"))
     with at_once(count, alone=True) as mine:
         assert mine == [0, 2, 3, 7][-count:]
         assert not can_be_had()
@@ -102,7 +102,7 @@ def test_cores_that_programs_of_others_keep_busy_come_last(four, busy, count, al
             lines = [f"cpu{core} {10 + ticks.get(core, 0)} 0 0 99 0 0 0 0" for core in (0, 2, 3, 7)]
             return "\n".join(["cpu 1 2 3 4 5 6 7 8", *lines, "intr 5"])
 
-    monkeypatch.setattr(cores, "STAT", Stat())
+    monkeypatch.setattr(processors, "STAT", Stat())
     with at_once(count, alone=alone) as mine:
         rest = {0, 2, 3, 7} - set(mine)
         assert all(busy.get(core, 0) <= busy.get(other, 0) for core in mine for other in rest)

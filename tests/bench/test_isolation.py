@@ -152,7 +152,7 @@ def test_each_outcome_says_where_it_was_measured_and_how_long_it_took(ends):
 
 
 def test_nothing_is_left_of_any_case(ends):
-    assert list(own_folder().glob("case-*")) == []
+    assert list(own_folder().glob(f"case-*-{os.getpid()}-*")) == []
     assert measuring() == []
     with claimed_cores(1, alone=True, cancelled=lambda: True):
         pass
@@ -202,13 +202,13 @@ def test_a_case_that_is_cancelled_ends_at_once_and_leaves_nothing(shared_plugin)
             case.result()
     assert time.monotonic() - asked < 5
     assert not process.is_running()
-    assert list(own_folder().glob("case-*")) == []
+    assert list(own_folder().glob(f"case-*-{os.getpid()}-*")) == []
 
 
 def test_a_case_that_is_cancelled_while_it_waits_for_cores_never_starts(shared_plugin):
     with claimed_cores(1, alone=True), pytest.raises(Cancelled):
         run_case(spec("sleeper"), cancelled=lambda: True)
-    assert list(own_folder().glob("case-*")) == []
+    assert list(own_folder().glob(f"case-*-{os.getpid()}-*")) == []
 
 
 def test_the_time_limit_is_that_of_the_case_alone_not_of_waiting_for_cores(shared_plugin):
@@ -230,7 +230,7 @@ def test_without_isolation_whatever_a_backend_raises_is_the_callers(shared_plugi
         run_case(spec("hard", isolation="none", measurement_version=0))
     outcome = run_case(spec("hard", isolation="none"))
     assert (outcome.status, outcome.fields["flags"]) == ("done", [])
-    assert list(own_folder().glob("case-*")) == []
+    assert list(own_folder().glob(f"case-*-{os.getpid()}-*")) == []
 
 
 @ON_LINUX

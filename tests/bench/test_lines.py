@@ -6,9 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgsea_bench.bench.lines import AXES, RAN_OUT, Lines
-from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.scenario import Case
-from dgsea_bench.bench.spec import Outcome
 from dgsea_bench.bench.spelling import parse_label
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.sources import SyntheticSource
@@ -64,10 +62,6 @@ def smaller_by_one_axis(other, point):
     return AXES[apart[0]] if theirs is not None and mine is not None and theirs < mine else None
 
 
-def row(point, status):
-    return Row.of_case(CASES[point], Outcome(status, None if status == "done" else "a test"), "a test")
-
-
 def test_the_axes_here_are_those_of_lines():
     assert tuple(SIZES) == AXES
 
@@ -87,7 +81,7 @@ def test_exactly_what_is_larger_on_a_line_of_one_that_ran_out_is_skipped_and_say
     ends = {point: data.draw(st.sampled_from([None, *STATUSES])) for point in points}
     for point, status in ends.items():
         if status:
-            lines.record(row(point, status))
+            lines.record(CASES[point].case_id, status)
     for point in points:
         expected = {
             f"{ends[other]} at {other[AXES.index(axis)]:,} {axis} already"
@@ -102,8 +96,8 @@ def test_exactly_what_is_larger_on_a_line_of_one_that_ran_out_is_skipped_and_say
 def test_the_last_word_on_a_case_counts(points, statuses):
     lines, fresh = (Lines([CASES[point] for point in points]) for _ in range(2))
     for status in statuses:
-        lines.record(row(points[0], status))
-    fresh.record(row(points[0], statuses[-1]))
+        lines.record(CASES[points[0]].case_id, status)
+    fresh.record(CASES[points[0]].case_id, statuses[-1])
     for point in points:
         assert lines.reason_to_skip(CASES[point]) == fresh.reason_to_skip(CASES[point])
 
@@ -111,10 +105,10 @@ def test_the_last_word_on_a_case_counts(points, statuses):
 def test_a_case_that_could_be_measured_after_all_takes_back_what_its_failure_said():
     small, large = (point for point in POINTS if point[1:] == POINTS[0][1:] and point[0] in (50, 90))
     lines = Lines([CASES[small], CASES[large]])
-    lines.record(row(small, "out of memory"))
+    lines.record(CASES[small].case_id, "out of memory")
     assert lines.reason_to_skip(CASES[large]) == "out of memory at 50 genes already"
     assert lines.reason_to_skip(CASES[small]) is None
-    lines.record(row(small, "done"))
+    lines.record(CASES[small].case_id, "done")
     assert lines.reason_to_skip(CASES[large]) is None
 
 
@@ -123,7 +117,7 @@ def test_large_sizes_are_written_with_commas():
         Case(source=SyntheticSource(genes=genes), params=EnrichmentParams(), backend="exact") for genes in (2000, 4000)
     ]
     lines = Lines(cases)
-    lines.record(Row.of_case(cases[0], Outcome("out of time"), "a test"))
+    lines.record(cases[0].case_id, "out of time")
     assert lines.reason_to_skip(cases[1]) == "out of time at 2,000 genes already"
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dgsea_bench.bench import memory
+from dgsea_bench.bench import control_groups, memory
+from dgsea_bench.bench.control_groups import throttled_seconds
 from dgsea_bench.bench.memory import available_bytes
 
 GIB = 2**30
@@ -15,8 +16,8 @@ SIZES = st.integers(0, 64)
 def machine(tmp_path, monkeypatch):
     """Writes what a system and its container say, in GiB."""
     monkeypatch.setattr(memory, "OF_SYSTEM", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "CONTROL_GROUPS", tmp_path / "groups")
-    monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(control_groups, "CONTROL_GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(control_groups, "OWN_GROUPS", tmp_path / "own")
     (tmp_path / "own").write_text("3:cpuset:/other\n0::/job/step\n")
     job = tmp_path / "groups" / "job"
     (job / "step").mkdir(parents=True)
@@ -43,5 +44,19 @@ def test_a_container_may_take_what_is_left_of_its_limit_files_that_were_read_not
 def test_a_system_without_containers_tells_what_it_has(machine):
     machine(8, 2, 1, 0)
     for name in ("memory.max", "memory.current", "memory.stat"):
-        (memory.CONTROL_GROUPS / "job" / name).unlink()
+        (control_groups.CONTROL_GROUPS / "job" / name).unlink()
     assert available_bytes() == 8 * GIB
+
+
+def test_what_a_quota_withholds_is_read_in_both_versions_of_control_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(control_groups, "CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(control_groups, "OWN_GROUPS", tmp_path / "own")
+    assert throttled_seconds() is None
+    for groups, folder, line in (
+        ("0::/job", "job", "throttled_usec 2500000"),
+        ("4:cpu,cpuacct:/job\n0::/", "cpu,cpuacct/job", "throttled_time 2500000000"),
+    ):
+        (tmp_path / "own").write_text(groups + "\n")
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "cpu.stat").write_text(f"nr_periods 7\nnr_throttled 3\n{line}\n")
+        assert throttled_seconds() == pytest.approx(2.5)

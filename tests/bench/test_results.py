@@ -89,7 +89,7 @@ def test_rows_of_another_schema_version_are_refused_with_the_way_out(tmp_path):
     foreign = {**row(200).model_dump(mode="json"), "schema_version": SCHEMA_VERSION + 1}
     with directory.rows_file.open("a") as file:
         file.write(json.dumps(foreign) + "\n")
-    expected = rf"rows\.jsonl:2: schema version {SCHEMA_VERSION + 1}, this program writes {SCHEMA_VERSION};.*--fresh"
+    expected = rf"rows\.jsonl:2: schema version {SCHEMA_VERSION + 1}, this program knows {SCHEMA_VERSION};.*--fresh"
     with pytest.raises(InputError, match=expected):
         directory.rows()
     with pytest.raises(InputError, match="--out"), directory.open_for_writing(fresh=False):

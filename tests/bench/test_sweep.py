@@ -19,6 +19,7 @@ from dgsea_bench.bench.results import RunDirectory
 from dgsea_bench.bench.scenario import Case
 from dgsea_bench.bench.spec import Outcome
 from dgsea_bench.bench.sweep import Observer, plan_sweep, run_plan, run_sweep
+from dgsea_bench.report import render_report
 from dgsea_bench.report.rows import Run
 
 SCENARIO = """
@@ -401,3 +402,67 @@ def test_whoever_watches_hears_that_nothing_goes_on(tmp_path, monkeypatch):
         rows = run_plan(plan, engine=engine, observer=Waiting())
     assert told == ["no worker is there"]
     assert [row.reason for row in rows] == ["a test"]
+
+
+class Untruthful(LocalEngine):
+    """Computes no truth in time, and measures nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def submit(self, spec):
+        self.asked.append((spec.task, spec.case.source.genes))
+        done = Future()
+        done.set_result(Outcome("out of time", "a test") if spec.task == "reference" else Outcome("done"))
+        return done
+
+
+def test_a_truth_that_ran_out_is_not_tried_at_larger_sizes_and_flagged_and_tried_again_when_asked_for(tmp_path):
+    file = tmp_path / "tiny.toml"
+    file.write_text(SCENARIO.format(grids="", measure=""))
+    choices = {"out": tmp_path / "run", "backends": ["exact"], "axes": {"genes": [90, 40, 60]}, "timing": "none"}
+    with Untruthful() as engine:
+        rows = run_plan(plan_sweep(file, **choices), engine=engine)
+    assert engine.asked == [("reference", 40), ("case", 40), ("case", 60), ("case", 90)]
+    told = {row.case["source"]["genes"]: row.without_truth for row in rows}
+    assert told == {
+        40: "the truth could not be computed: a test",
+        60: "the truth could not be computed: out of time at 40 genes already",
+        90: "the truth could not be computed: out of time at 40 genes already",
+    }
+    assert all(row.flags == [f"errors are unknown: {row.without_truth}"] for row in rows)
+    assert plan_sweep(file, **choices).pending == ()
+    assert len(plan_sweep(file, **choices, retry=True).pending) == 3
+
+
+def test_what_was_timed_beside_others_is_flagged_and_timed_again_alone(tmp_path):
+    file = tmp_path / "tiny.toml"
+    file.write_text(SCENARIO.format(grids="", measure=""))
+    choices = {"out": tmp_path / "run", "where": "backend=hard genes=40"}
+    (row,) = run_plan(plan_sweep(file, **choices, timing="together"))
+    assert "timed beside other cases" in row.flags
+    assert len(plan_sweep(file, **choices).pending) == 1
+    assert [plan_sweep(file, **choices, timing=timing).pending for timing in ("together", "none")] == [(), ()]
+    (remark,) = plan_sweep(file, **choices, fresh=True).remarks
+    assert "1 rows of earlier sweeps are removed first" in remark
+
+
+def test_two_sweeps_of_one_machine_make_one_report(tmp_path, monkeypatch):
+    file = tmp_path / "tiny.toml"
+    file.write_text(SCENARIO.format(grids="", measure=""))
+    for name in ("hard", "exact"):
+        monkeypatch.setattr(sys, "argv", ["dgsea_bench", "sweep", name])
+        run_sweep(file, out=tmp_path / name, where=f"backend={name} genes=40", timing="none")
+    page = render_report([tmp_path / "hard", tmp_path / "exact"], tmp_path / "both").read_text()
+    for text in ("dgsea_bench sweep hard", "dgsea_bench sweep exact", "2 cases: 2 done"):
+        assert text in page
+
+
+def test_a_program_that_is_changed_meanwhile_ends_the_sweep(tmp_path, monkeypatch):
+    file = tmp_path / "tiny.toml"
+    file.write_text(SCENARIO.format(grids="", measure=""))
+    monkeypatch.setattr(sys.modules["dgsea_bench.bench.isolation"], "program_digest", lambda: "another")
+    with pytest.raises(InputError, match="the program has changed since it was started; the same command goes on"):
+        run_sweep(file, out=tmp_path / "run")
+    assert RunDirectory(tmp_path / "run").rows() == []
