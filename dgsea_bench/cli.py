@@ -56,15 +56,17 @@ def sweep(
     scenarios: Annotated[
         list[str] | None, typer.Argument(help="Names of built-in scenarios or .toml files. [default: default]")
     ] = None,
-    backends: Annotated[str, typer.Option(help="Measure these only, such as 'exact,nyswin[anchors=128]'.")] = "",
+    backends: Annotated[
+        str | None, typer.Option(help="Measure these only, such as 'exact,nyswin[anchors=128]'.")
+    ] = None,
     axes: Annotated[
         list[str] | None,
         typer.Option("--set", help="Other values of an axis, such as genes=512,1024. Repeatable."),
     ] = None,
     where: Annotated[
-        str,
+        list[str] | None,
         typer.Option("--filter", help="Only some cases: 'backend=fastsum genes=400,978' (spaces: and; commas: or)."),
-    ] = "",
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cases and write nothing.")] = False,
     ranking: Annotated[
         str | None, typer.Option(help="A ranking (.rnk) of yours, in the place of the scenario's.")
@@ -82,13 +84,15 @@ def sweep(
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume/--fresh", help="Go on where the last sweep stopped, or measure anew."),
+        typer.Option(
+            "--resume/--fresh", help="Go on where the last sweep stopped, or remove its results and measure anew."
+        ),
     ] = True,
     retry: Annotated[str | None, typer.Option(help="'failed': measure again what failed or ran out.")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Seconds for one case. [default: 900]")] = None,
     memory_limit: Annotated[
         float | None,
-        typer.Option(help="GiB for the process of one case. [default: 0.9 of what is free]"),
+        typer.Option(help="GiB for the process of one case, from 0.5. [default: 0.9 of what is free]"),
     ] = None,
     timing: Annotated[
         str,
@@ -125,6 +129,8 @@ def sweep(
     _check_files(ranking, gene_sets, settings)
     if retry not in (None, "failed"):
         raise InputError(f"--retry is {retry!r}; the one thing that can be measured again is 'failed'")
+    if backends is not None and not split_backends(backends):
+        raise InputError("--backends names none; give some, such as --backends 'exact,nyswin[anchors=128]'")
     names = list(dict.fromkeys(scenarios or ["default"]))
     plans = []
     for name in names:
@@ -132,9 +138,9 @@ def sweep(
         plans.append(
             plan_sweep(
                 name,
-                backends=split_backends(backends),
+                backends=split_backends(backends or ""),
                 axes=parse_settings(axes or []),
-                where=where,
+                where=None if where is None else " ".join(where),
                 out=directory,
                 fresh=not resume,
                 retry=retry is not None,

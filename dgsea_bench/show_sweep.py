@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.table import Column, Table
 
 from dgsea_bench.bench.cores import are_claimed
-from dgsea_bench.bench.engines import Engine, make_engine
+from dgsea_bench.bench.engines import PATIENCE, Engine, check_engine, make_engine
 from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.scenario import Case
 from dgsea_bench.bench.spec import FAILURES
@@ -34,7 +34,7 @@ def show_plan(plan: Plan, *, list_cases: bool) -> None:
     already = f", {finished} of them measured before (--fresh measures anew)" if finished else ""
     say(f"  {wording.plural(len(plan.cases), 'case')}{already}; results in {plan.directory.path}")
     if list_cases:
-        table = Table("case", "backend", "problem", "threads", "")
+        table = Table(Column("case", no_wrap=True), Column("backend", no_wrap=True), "problem", "threads", "state")
         pending = {case.case_id for case in plan.pending}
         for case in plan.cases:
             state = case.skip or ("" if case.case_id in pending else "measured before")
@@ -44,17 +44,18 @@ def show_plan(plan: Plan, *, list_cases: bool) -> None:
 
 def run_plans(plans: Sequence[Plan], *, engine: str, jobs: int, scheduler: str | None, dry_run: bool) -> bool:
     """Show plans and run them one after the other, on one engine; whether no case failed."""
-    if dry_run:
-        for plan in plans:
-            show_plan(plan, list_cases=True)
-        return True
+    check_engine(engine, jobs=jobs, scheduler=scheduler)
     folders = [plan.directory.path.resolve() for plan in plans]
     for folder in folders:
         if folders.count(folder) > 1:
             raise InputError(f"{folder}: several of these scenarios would be written there; sweep them one by one")
     if any(plan.isolation == "none" for plan in plans) and (engine != "local" or jobs != 1):
         raise InputError("--isolation none measures in this process, one case at a time: leave out --engine and --jobs")
-    with waiting("connecting to Dask") if engine == "dask" else nullcontext():
+    if dry_run:
+        for plan in plans:
+            show_plan(plan, list_cases=True)
+        return True
+    with waiting(f"connecting to Dask, for up to {PATIENCE:g} s") if engine == "dask" else nullcontext():
         place = make_engine(engine, jobs=jobs, scheduler=scheduler)
     with place, _ended_by_the_system():
         failed = False
@@ -242,7 +243,7 @@ def _significance_cells(metrics: dict[str, float]) -> list[str]:
 SUMMARIES: dict[str, tuple[tuple[str, ...], str, Callable[[dict[str, float]], list[str]]]] = {
     "enrichment": (
         ("error", "gradient error", "time", "memory"),
-        "error: mean relative, of the score. time: forward and backward pass; of hard, forward only.",
+        "Mean relative error of the score. Time of forward and backward pass; of hard, forward only.",
         _enrichment_cells,
     ),
     "significance": (

@@ -23,6 +23,7 @@ UNCHECKED = {
         "normalized_enrichment",
         "pathways",
         "loss",
+        "sweep",
     ),  # check what users give, with messages of their own
     *("cli", "__main__", "worker"),  # read their own annotations, or run in another process
 }

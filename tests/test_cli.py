@@ -459,3 +459,30 @@ def test_check_says_what_holds(call, monkeypatch):
     tables = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if "│" in line]
     assert ["planted", "978", "mean < 0.20%", "50.000%", "25.000%", "usually"] in tables
     assert ["null", "400", "> 0.85", "0.700", "0.125", "no"] in tables
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--out", ""], "--out is empty"),
+        (["--backends", ","], "--backends names none; give some, such as"),
+        (["--filter", ""], "--filter is empty; expected conditions"),
+        (["--filter", "genes=978", "--filter", "genes=400"], "leaves no case"),
+        (["--filter", "backend=fastsum,", "--dry-run"], "no spaces around = and ,"),
+        (["genes=978", "--filter", "backend=fastsum"], "a filter of several conditions needs quotes"),
+        (["--memory-limit", "0.3"], "memory_limit: Input should be greater than or equal to 0.5"),
+        (["--time-limit", "0"], "time_limit: Input should be greater than 0"),
+        (["--timing", "soon"], "timing is 'soon'; known: alone, together, none"),
+        (["--isolation", "much"], "isolation is 'much'; known: process, none"),
+        (["--retry", "all"], "--retry is 'all'; the one thing that can be measured again is 'failed'"),
+        (["--engine", "dusk", "--dry-run"], "unknown engine 'dusk'"),
+        (["--jobs", "0", "--dry-run"], "jobs is 0; it must be at least 1"),
+        (["--scheduler", "tcp://10.0.0.1:8786", "--dry-run"], "add --engine dask"),
+        (["--isolation", "none", "--engine", "dask", "--dry-run"], "leave out --engine and --jobs"),
+    ],
+)
+def test_choices_of_a_sweep_that_make_no_sense_are_refused_before_anything_is_written(
+    refused, here, arguments, complaint
+):
+    assert complaint in refused("sweep", *arguments)
+    assert list(here.iterdir()) == []

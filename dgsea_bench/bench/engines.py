@@ -17,6 +17,9 @@ from dgsea_bench.bench.spec import Outcome, Spec
 from dgsea_bench.bench.worker import describe_error
 from dgsea_bench.core.errors import InputError, did_you_mean
 
+PATIENCE = 60.0
+"""Seconds to wait for a scheduler and for its first worker."""
+
 
 class Engine(ABC):
     """A place where cases run; a ``with`` block in which it is there.
@@ -66,17 +69,24 @@ def make_engine(kind: str, *, jobs: int = 1, scheduler: str | None = None) -> En
     Raises:
         InputError: an unknown name, a scheduler that goes with another engine, or as `DaskEngine`.
     """
+    check_engine(kind, jobs=jobs, scheduler=scheduler)
+    return DaskEngine(scheduler, jobs) if kind == "dask" else LocalEngine(jobs)
+
+
+def check_engine(kind: str, *, jobs: int = 1, scheduler: str | None = None) -> None:
+    """Refuse what `make_engine` cannot make, before anything is started.
+
+    Raises:
+        InputError: an unknown name, or choices that do not go together.
+    """
     if jobs < 1:
         raise InputError(f"jobs is {jobs}; it must be at least 1")
     if kind == "dask" and scheduler is not None and jobs != 1:
         raise InputError(f"jobs is {jobs}, but how many cases run at a time is up to the workers of {scheduler}")
-    if kind == "dask":
-        return DaskEngine(scheduler, jobs)
-    if kind != "local":
+    if kind not in ("local", "dask"):
         raise InputError(f"unknown engine {kind!r}; known: local, dask{did_you_mean(kind, ['local', 'dask'])}")
-    if scheduler is not None:
+    if kind == "local" and scheduler is not None:
         raise InputError(f"the scheduler {scheduler} goes with the engine dask: add --engine dask")
-    return LocalEngine(jobs)
 
 
 class LocalEngine(Engine):
@@ -116,7 +126,7 @@ class DaskEngine(Engine):
 
     is_here = False
 
-    def __init__(self, scheduler: str | None = None, jobs: int = 1, patience: float = 60.0) -> None:
+    def __init__(self, scheduler: str | None = None, jobs: int = 1, patience: float = PATIENCE) -> None:
         """Connect, or start workers.
 
         Args:

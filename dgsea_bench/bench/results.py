@@ -119,7 +119,7 @@ class RunDirectory:
         Raises:
             InputError: another sweep writes there; it cannot be written; or it holds rows of another schema version.
         """
-        with self._errors_told():
+        with self._errors_told(opening=True):
             self.path.mkdir(parents=True, exist_ok=True)
             with (self.path / "sweep.lock").open("a"):
                 pass  # says what is amiss where the lock would only say that it cannot be had
@@ -144,15 +144,14 @@ class RunDirectory:
             lock.release()
 
     @contextmanager
-    def _errors_told(self) -> Iterator[None]:
+    def _errors_told(self, *, opening: bool = False) -> Iterator[None]:
         """Whatever the system refuses becomes a plain message."""
         try:
             yield
         except OSError as error:
             where = error.filename or self.path
-            raise InputError(
-                f"{where}: cannot write there: {error.strerror}; what was measured before is kept"
-            ) from None
+            rest = "; name another folder with --out" if opening else "; what was measured before is kept"
+            raise InputError(f"{where}: cannot write there: {error.strerror}{rest}") from None
 
     def _remove_results(self) -> None:
         for folder in ("details", "references"):

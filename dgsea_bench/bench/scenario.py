@@ -45,8 +45,8 @@ class MeasureSettings(_Model):
             for so many seconds, whichever comes first.
         reference_max_genes: no truth is computed for more genes (its cost grows with their square).
         time_limit: seconds that one case may take in all before it is stopped.
-        memory_limit: GiB that the process of one case may take, what it loads included; None: nine tenths of what is
-            available when it starts.
+        memory_limit: GiB that the process of one case may take; what it loads takes nearly 0.5. None: nine tenths of
+            what is available when it starts.
     """
 
     timed: bool = True
@@ -56,7 +56,7 @@ class MeasureSettings(_Model):
     interval: float = Field(0.05, gt=0, allow_inf_nan=False)
     reference_max_genes: int = Field(20_000, ge=2)
     time_limit: float = Field(900.0, gt=0, allow_inf_nan=False)
-    memory_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
+    memory_limit: float | None = Field(None, ge=0.5, allow_inf_nan=False)
 
 
 class Case(_Model):

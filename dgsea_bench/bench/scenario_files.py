@@ -51,5 +51,7 @@ def _find(name_or_path: str | Path) -> Path:
     known = built_in_scenarios()
     if str(name_or_path) not in known:
         hint = did_you_mean(str(name_or_path), known)
+        if "=" in str(name_or_path):
+            hint = "; a filter of several conditions needs quotes: --filter 'backend=fastsum genes=978'"
         raise InputError(f"unknown scenario {str(name_or_path)!r}; known: {', '.join(known)}, or a .toml file{hint}")
     return known[str(name_or_path)]

@@ -84,7 +84,7 @@ def plan_sweep(
     *,
     backends: Sequence[str] = (),
     axes: Mapping[str, Sequence[Any]] | None = None,
-    where: str = "",
+    where: str | None = None,
     out: Path | None = None,
     fresh: bool = False,
     retry: bool = False,
@@ -121,9 +121,11 @@ def plan_sweep(
     scenario = _changed(read_scenario(name_or_path), backends, axes, limits, timing)
     if ranking is not None and gene_sets is not None:
         scenario = scenario.with_ranking(ranking, gene_sets, **(settings or {}))
+    if out == Path():
+        raise InputError("--out is empty, which would be the working directory; name a folder for the results")
     folder = Path(ranking).stem if ranking is not None else scenario.name
     directory = RunDirectory(out or Path("reports") / folder)
-    cases = select(scenario.cases(), where) if where else scenario.cases()
+    cases = scenario.cases() if where is None else select(scenario.cases(), where)
     plan = Plan(scenario, directory, tuple(cases), (), fresh, (), timing, isolation, retry)
     before = {} if fresh else {row.case_id: row for row in directory.latest_rows()}
     pending = tuple(case for case in cases if not plan.is_finished(case, before.get(case.case_id)))

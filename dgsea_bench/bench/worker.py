@@ -30,6 +30,8 @@ MEMORY_RAN_OUT = (
     "can't start new thread",
     "Thread creation failed",
     "failed to map segment",
+    "cannot map zero-fill pages",
+    "Memory allocation still failed",
 )
 """How torch, numpy, numba, C++ and the system say it."""
 
