@@ -275,7 +275,7 @@ def test_another_process_that_works_meanwhile_is_seen():
         other.kill()
         other.wait()
     assert used > 0.2
-    assert used - 0.15 <= load["others_busy"] <= psutil.cpu_count()
+    assert used - 0.15 <= load["others_busy"] <= psutil.cpu_count() + 0.1
     assert {"load_before", "load_after"} <= set(load)
 
 
