@@ -54,7 +54,7 @@ def show_spread(label: str, rows: list[Row]) -> None:
 def show_false_alarms(runs: list[Path]) -> None:
     """Nothing changed between these sweeps: whatever `compare` finds is a false alarm."""
     sides = [read_side(run) for run in runs]
-    for tolerance in sorted({0.0, 0.05, TOLERANCE, 0.2, 0.3}):
+    for tolerance in sorted({0.0, 0.05, 0.1, TOLERANCE, 0.3}):
         verdicts = [
             change.time
             for before, after in combinations(sides, 2)

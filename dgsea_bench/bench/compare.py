@@ -13,7 +13,7 @@ from dgsea_bench.bench.results import Row, RunDirectory
 from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.core.errors import InputError
 
-TOLERANCE = 0.15
+TOLERANCE = 0.2
 """Changes by less than this share are no news: times of ten sweeps of the same code lie as far apart (see
 benchmarks/spread_of_sweeps.py), which an interval over the calls of one process does not tell."""
 ERROR_TOLERANCE = 0.01
