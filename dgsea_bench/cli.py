@@ -216,7 +216,7 @@ def score(
     params = replace(EnrichmentParams.preset(preset), exponent=exponent)
     null = NullParams(permutations=permutations, seed=seed, sharing=sharing, p_value=p_value, fdr=fdr)  # type: ignore[arg-type]
     _check_duplicates(duplicates)
-    named = _listed(backend)
+    named = split_backends(backend)
     for name in named:
         get_backend(name)
     if output is not None:
@@ -249,11 +249,6 @@ def score(
         err.print("stopped; nothing was written")
         raise typer.Exit(130) from None
     show_scores(scored, table, output)
-
-
-def _listed(names: str) -> list[str]:
-    """Names separated by commas, each once."""
-    return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
 
 
 @contextmanager

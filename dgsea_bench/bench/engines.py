@@ -105,7 +105,10 @@ class LocalEngine(Engine):
         """As many as were asked for."""
         return self._jobs
 
-    share = slots
+    @property
+    def share(self) -> int:
+        """All of them are on this machine."""
+        return self._jobs
 
     def submit(self, spec: Spec) -> "Future[Outcome]":
         """Work on a spec in a thread that waits for its process; without isolation, at once and in this thread."""

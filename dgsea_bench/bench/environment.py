@@ -153,6 +153,12 @@ def _without_secrets(arguments: list[str]) -> list[str]:
     return shown
 
 
+def with_commands(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """The later description of an environment, with the commands of both: how often it was used is no part of it."""
+    commands = [*earlier.get("commands", []), *later.get("commands", [])]
+    return {**later, "commands": list(dict.fromkeys(commands))}
+
+
 def machine_name(environment_id: str, environments: Mapping[str, Any]) -> str:
     """Processor, cores and GPU of an environment: those that differ in versions alone are one machine.
 

@@ -25,7 +25,7 @@ from dgsea_bench.core.errors import InputError
 PAUSE, GRACE = 0.02, 2.0
 """Seconds between two looks at a process; and for it to end after it has left its result."""
 MOST_OUTPUT = 16 * 2**20
-"""Bytes that a case may print before what it printed is thrown away."""
+"""Bytes that a case may print before all but the end of it is thrown away."""
 
 Cancel = Callable[[], bool]
 

@@ -14,6 +14,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from dgsea_bench.bench.environment import with_commands
 from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, contestant
 from dgsea_bench.bench.spec import Outcome, Status
 from dgsea_bench.core.errors import InputError
@@ -233,9 +234,7 @@ class RunDirectory:
     def _save_environment(self, environment_id: str, environment: Mapping[str, Any]) -> None:
         """Add an environment, or the commands to one that is known."""
         known = self.environments()
-        entry = known.get(environment_id, environment)
-        commands = [*entry.get("commands", []), *environment.get("commands", [])]
-        entry = {**entry, "commands": list(dict.fromkeys(commands))}
+        entry = with_commands(known.get(environment_id, {}), environment)
         if known.get(environment_id) != entry:
             self._replace("environment.json", {**known, environment_id: entry})
 

@@ -10,9 +10,7 @@ from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case
 Isolation = Literal["process", "none"]
 Status = Literal["done", "skipped", "failed", "out of memory", "out of time"]
 FAILURES: tuple[Status, ...] = ("failed", "out of memory", "out of time")
-
-
-Task = Literal["case", "reference"]
+Purpose = Literal["case", "reference"]
 
 
 class Spec(BaseModel):
@@ -29,7 +27,7 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    task: Task = "case"
+    task: Purpose = "case"
     case: Case
     inputs: dict[str, str] = {}
     isolation: Isolation = "process"

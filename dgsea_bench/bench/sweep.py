@@ -17,7 +17,7 @@ from dgsea_bench.bench.results import Row, RunDirectory, as_frame
 from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, Scenario, contestant
 from dgsea_bench.bench.scenario_files import read_scenario
 from dgsea_bench.bench.selection import select
-from dgsea_bench.bench.spec import FAILURES, Isolation, Outcome, Spec, Task
+from dgsea_bench.bench.spec import FAILURES, Isolation, Outcome, Purpose, Spec
 from dgsea_bench.bench.worker import TRUTH
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.data.sources import RankingSource
@@ -53,7 +53,7 @@ class Plan:
         cases: all cases. pending: those that have no finished row there yet.
         fresh: whether what is in the directory is removed first.
         remarks: what is worth saying about the inputs: ties, sets left out.
-        timing, isolation: how cases are measured.
+        timing, isolation: how cases are measured. retry: whether what failed is measured again.
     """
 
     scenario: Scenario
@@ -244,7 +244,7 @@ class _Progress:
         elif not any(spec.task == "reference" and _same_truth(spec.case, case) for spec in self.running.values()):
             self._submit("reference", case, None)
 
-    def _submit(self, task: Task, case: Case, truth: bytes | None) -> None:
+    def _submit(self, task: Purpose, case: Case, truth: bytes | None) -> None:
         alone = self.plan.timing == "alone"
         share = 1 if alone and task == "case" and case.measure.timed else self.engine.share
         spec = Spec(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from dgsea_bench.bench.environment import machine_name
+from dgsea_bench.bench.environment import machine_name, with_commands
 from dgsea_bench.bench.metrics import Growth, growth
 from dgsea_bench.bench.results import Row, RunDirectory
 from dgsea_bench.core.errors import InputError
@@ -254,7 +254,7 @@ def read_runs(directories: Sequence[Path]) -> Run:
                     f"{path}: environment {name} is described otherwise than in a run before it, so that one of the "
                     "files environment.json was changed; report them one by one"
                 )
-        environments |= {name: _with_commands(environments.get(name, {}), known) for name, known in described.items()}
+        environments |= {name: with_commands(environments.get(name, {}), known) for name, known in described.items()}
         for row in measured:
             # The environment may be described in a later directory alone, so machines are told apart below.
             rows.pop((row.case_id, row.environment_id), None)
@@ -267,16 +267,11 @@ def read_runs(directories: Sequence[Path]) -> Run:
 
 
 def _lasting(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """What is the same in all runs in an environment; in it the number of threads is set for each case."""
+    """What is the same in all runs in an environment: neither commands nor what is set for each case anew."""
     return {
         name: environment.get(name)
         for name in ("processor", "cores", "memory_gib", "gpu", "python", "packages", "commit", "program")
     }
-
-
-def _with_commands(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    commands = [*earlier.get("commands", []), *later.get("commands", [])]
-    return {**later, "commands": list(dict.fromkeys(commands))}
 
 
 def kind_of_scores(row: Row) -> str:
