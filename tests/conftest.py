@@ -15,7 +15,7 @@ UNCHECKED = {
         "enrichment",
         "gene_sets",
         "params",
-        "formats",
+        *("gmt", "ranking"),
         "sources",
         "scenario",
         "nyswin",

@@ -19,12 +19,14 @@ class Problem:
         shifts: (B, G) what a generator added to the scores of planted genes, in units of the scores; 0 elsewhere.
             None where nothing is known.
         planted: names of the sets whose members were shifted.
+        profiles: names of the B profiles, such as ids of samples; empty where they have none.
     """
 
     scores: Float64[Tensor, "profiles genes"]
     gene_sets: GeneSets
     shifts: Float64[Tensor, "profiles genes"] | None = None
     planted: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
 
     @property
     def tied_share(self) -> float:

@@ -192,9 +192,15 @@ def test_a_file_that_is_not_text_is_refused(write, reader, content):
     assert "is not text in UTF-8" in complaint(reader, write(content))
 
 
+def test_gzipped_files_are_read(write):
+    assert read_ranking(write(gzip.compress(b"A\t1\nB\t2\n"))).to_dict() == {"A": 1.0, "B": 2.0}
+    assert read_gmt(write(gzip.compress(b"set\tabout\tA\tB\n"))) == {"set": ["A", "B"]}
+
+
 @pytest.mark.parametrize("reader", [read_ranking, read_gmt])
-def test_a_compressed_file_is_told_from_one_that_is_not_text(write, reader):
-    assert complaint(reader, write(gzip.compress(b"A\t1\nB\t2\n"))) == ": is compressed; gunzip it first"
+@pytest.mark.parametrize("kept", [12, 30])
+def test_a_gzipped_file_that_is_cut_short_is_refused(write, reader, kept):
+    assert "damaged or cut short" in complaint(reader, write(gzip.compress(b"A\t1\nB\t2\n" * 50)[:kept]))
 
 
 @pytest.mark.parametrize("reader", [read_ranking, read_gmt])

@@ -1,44 +1,16 @@
-"""Readers of the formats that GSEA users have: strict, with file, line and field in every error."""
+"""Ranked lists: a score for each gene."""
 
-import io
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
 import pandas as pd
 
 from dgsea_bench.core.errors import InputError
+from dgsea_bench.data.formats.lines import numbered_lines, to_number
 
 Duplicates = Literal["error", "max-abs", "mean"]
 MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "."}
-
-
-def read_gmt(path: str | Path) -> dict[str, list[str]]:
-    """Gene sets from a GMT file: a line per set, tab-separated: name, description, genes.
-
-    Format: https://docs.gsea-msigdb.org/#GSEA/Data_Formats/. Empty fields and empty lines are ignored.
-
-    Returns:
-        name -> genes, in the order of the file.
-
-    Raises:
-        InputError: a line without genes or without a name, a name used twice, or a file that is empty or not text.
-    """
-    sets: dict[str, list[str]] = {}
-    for number, line in _lines(path):
-        name, *rest = (field.strip() for field in line.split("\t"))
-        genes = [gene for gene in rest[1:] if gene]
-        if not name or not genes:
-            raise InputError(
-                f"{path}:{number}: expected name, description and genes, separated by tabs; found {line[:60]!r}"
-            )
-        if name in sets:
-            raise InputError(f"{path}:{number}: the gene set {name!r} was there before")
-        sets[name] = genes
-    if not sets:
-        raise InputError(f"{path}: holds no gene sets")
-    return sets
 
 
 def read_ranking(path: str | Path, *, duplicates: Duplicates = "error") -> "pd.Series[float]":
@@ -63,7 +35,7 @@ def read_ranking(path: str | Path, *, duplicates: Duplicates = "error") -> "pd.S
     scores: dict[str, list[float]] = {}
     first_seen: dict[str, int] = {}
     header_possible = True
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         if line.startswith("#"):
             continue
         fields = [field.strip() for field in line.split("\t")]
@@ -73,11 +45,11 @@ def read_ranking(path: str | Path, *, duplicates: Duplicates = "error") -> "pd.S
                 f"found {len(fields)} in {line[:60]!r}"
             )
         gene, text = fields
-        if header_possible and text[:1].isalpha() and _number(text) is None and text.lower() not in MISSING:
+        if header_possible and text[:1].isalpha() and to_number(text) is None and text.lower() not in MISSING:
             header_possible = False
             continue
         header_possible = False
-        score = _number(text)
+        score = to_number(text)
         if score is None or not math.isfinite(score):
             problem = "is not a number" if score is None else "is not finite"
             raise InputError(
@@ -98,26 +70,3 @@ def read_ranking(path: str | Path, *, duplicates: Duplicates = "error") -> "pd.S
 
 def _merge(values: list[float], duplicates: Duplicates) -> float:
     return math.fsum(values) / len(values) if duplicates == "mean" else max(values, key=abs)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return None if "_" in text else float(text)  # Python reads 1_000, no ranking means it
-    except ValueError:
-        return None
-
-
-def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines that are not blank, without their ends."""
-    try:
-        content = Path(path).read_bytes()
-        if content.startswith(b"\x1f\x8b"):
-            raise InputError(f"{path}: is compressed; gunzip it first")
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not text in UTF-8 (byte {error.start}: {error.reason})") from None
-    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
-        if line.strip():
-            yield number, line.rstrip("\n")
