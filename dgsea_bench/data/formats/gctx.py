@@ -76,7 +76,7 @@ class Hdf5Matrix(MatrixFile):
                     f"{self.path}: the values of samples {chosen[0] + 1:,} to {chosen[-1] + 1:,} cannot be read: the "
                     f"file is damaged or cut short ({_shorter(error)})"
                 ) from None
-            yield chosen, (block if every_gene else block[:, columns - low]).astype(self.dtype, copy=False)
+            yield chosen, (block if every_gene else block.take(columns - low, axis=1)).astype(self.dtype, copy=False)
 
     def _read_samples(self, rows: Positions, low: int, high: int) -> np.ndarray:
         first, last = int(rows[0]), int(rows[-1]) + 1
