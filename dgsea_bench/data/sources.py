@@ -1,7 +1,6 @@
 """The sources that scenarios name, each of which becomes a `Problem`."""
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,11 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from dgsea_bench.core.errors import InputError, did_you_mean
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.data.formats import Duplicates, read_gmt, read_ranking
+from dgsea_bench.data.places import locate
 from dgsea_bench.data.problem import Problem
 from dgsea_bench.data.synthetic import GENERATORS, Layout, generate
-
-DATA_VARIABLE = "DGSEA_BENCH_DATA"
-"""Environment variable that names the folder with data files."""
 
 
 class _Source(BaseModel):
@@ -141,26 +138,6 @@ def read_problem(
         )
     matched = GeneSets.from_dict(sets, tuple(scores.index), min_size=min_size, max_size=max_size)
     return Problem(torch.from_numpy(scores.to_numpy(copy=True))[None], matched)
-
-
-def locate(path: str) -> Path:
-    """The file itself, or the file of that name in the folder that DGSEA_BENCH_DATA names.
-
-    Raises:
-        InputError: it is in neither place.
-    """
-    folder = os.environ.get(DATA_VARIABLE)
-    candidates = [Path(path), *([Path(folder) / path] if folder else [])]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    if Path(path).exists():
-        raise InputError(f"{path}: is not a file")
-    if folder:
-        raise InputError(f"{path}: no such file, neither here nor in {folder}, the folder that {DATA_VARIABLE} names")
-    raise InputError(
-        f"{path}: no such file; if it is one of the public data files, set {DATA_VARIABLE} to their folder"
-    )
 
 
 def _sha256(path: Path) -> str:
