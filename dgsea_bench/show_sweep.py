@@ -1,8 +1,7 @@
 """How a sweep is announced, watched and summed up in the terminal."""
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 
 import typer
@@ -20,7 +19,7 @@ from dgsea_bench.bench.sweep import Observer, Plan, run_plan
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.report import render_report, wording
-from dgsea_bench.terminal import Bar, err, out, say, waiting
+from dgsea_bench.terminal import Bar, ended_by_the_system, err, out, say, waiting
 
 MOST_TOLD = 5
 
@@ -57,7 +56,7 @@ def run_plans(plans: Sequence[Plan], *, engine: str, jobs: int, scheduler: str |
         return True
     with waiting(f"connecting to Dask, for up to {PATIENCE:g} s") if engine == "dask" else nullcontext():
         place = make_engine(engine, jobs=jobs, scheduler=scheduler)
-    with place, _ended_by_the_system():
+    with place, ended_by_the_system():
         failed = False
         for plan in plans:
             show_plan(plan, list_cases=False)
@@ -67,22 +66,6 @@ def run_plans(plans: Sequence[Plan], *, engine: str, jobs: int, scheduler: str |
                 say("  another sweep measures on this machine: cases that are timed wait for one another, alone each")
             failed |= run_and_report(plan, place)
     return not failed
-
-
-@contextmanager
-def _ended_by_the_system() -> Iterator[None]:
-    """What batch systems and closed connections send ends a sweep as cleanly as Ctrl-C does."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [(number, signal.signal(number, stop)) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
 
 
 def run_and_report(plan: Plan, engine: Engine) -> bool:

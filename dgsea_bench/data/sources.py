@@ -1,7 +1,6 @@
 """The sources that scenarios name, each of which becomes a `Problem`."""
 
 import hashlib
-import os
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +14,7 @@ from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.data.directional import DIRECTIONAL_PATHWAYS, directional_sets
 from dgsea_bench.data.formats import Duplicates, MatrixFile, read_gmt, read_ranking
 from dgsea_bench.data.landmarks import find_landmarks, landmark_genes
+from dgsea_bench.data.places import locate
 from dgsea_bench.data.prepared import open_scores
 from dgsea_bench.data.problem import Problem
 from dgsea_bench.data.profiles import (
@@ -33,8 +33,6 @@ from dgsea_bench.data.synthetic import GENERATORS, Layout, generate
 
 DIRECTIONAL = "directional"
 """In the place of a .gmt: the directional pathways."""
-DATA_VARIABLE = "DGSEA_BENCH_DATA"
-"""Environment variable that names the folder with data files."""
 
 
 class _Source(BaseModel):
@@ -140,7 +138,7 @@ class L1000Source(_Source):
 
     Attributes:
         matrix: a GCT, GCTX, h5ad or prepared parquet file, or the name of a dataset.
-        gene_sets: a .gmt file, the name of a dataset, or ``"directional"``: the halves of the five pathways of the paper.
+        gene_sets: a .gmt file, the name of a dataset, or ``"directional"``: the halves of the paper's five pathways.
         select: field of the samples' metadata -> value, or values, wanted.
         sample_info, gene_info: tables, for files without metadata.
         names: what genes are matched by, as `name_genes` takes it.
@@ -242,26 +240,6 @@ def read_problem(
         )
     matched = GeneSets.from_dict(sets, tuple(scores.index), min_size=min_size, max_size=max_size)
     return Problem(torch.from_numpy(scores.to_numpy(copy=True))[None], matched)
-
-
-def locate(path: str) -> Path:
-    """The file itself, or the file of that name in the folder that DGSEA_BENCH_DATA names.
-
-    Raises:
-        InputError: it is in neither place.
-    """
-    folder = os.environ.get(DATA_VARIABLE)
-    candidates = [Path(path), *([Path(folder) / path] if folder else [])]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    if Path(path).exists():
-        raise InputError(f"{path}: is not a file")
-    if folder:
-        raise InputError(f"{path}: no such file, neither here nor in {folder}, the folder that {DATA_VARIABLE} names")
-    raise InputError(
-        f"{path}: no such file; if it is one of the public data files, set {DATA_VARIABLE} to their folder"
-    )
 
 
 def _located(path: str | None) -> str | None:
