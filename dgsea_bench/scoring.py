@@ -91,8 +91,10 @@ def _numeric(frame: pd.DataFrame) -> pd.DataFrame:
 
 def describe_problem(problem: Problem) -> list[str]:
     """Genes, ties, and the sets that are used or left out: a line each."""
+    profiles, genes = problem.scores.shape
     return [
-        f"{problem.scores.shape[1]:,} genes, {problem.tied_share:.1%} of them tied",
+        *([f"{profiles:,} profiles"] if profiles > 1 else []),
+        f"{genes:,} genes, {problem.tied_share:.1%} of them tied",
         f"{len(problem.gene_sets):,} gene set{'' if len(problem.gene_sets) == 1 else 's'} used",
         *_about_units(problem),
         *(f"{count:,} left out: {reason}" for reason, count in problem.gene_sets.dropped_by_reason.items()),

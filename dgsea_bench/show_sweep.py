@@ -18,6 +18,7 @@ from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.bench.sweep import Observer, Plan, run_plan
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
+from dgsea_bench.data.sources import SyntheticSource
 from dgsea_bench.report import render_report, wording
 from dgsea_bench.terminal import Bar, ended_by_the_system, err, out, say, waiting
 
@@ -80,7 +81,8 @@ def run_and_report(plan: Plan, engine: Engine) -> bool:
             text += "; on another machine a case that had begun goes on to its end"
         err.print(text, markup=False, soft_wrap=True)
         raise typer.Exit(130) from None
-    out.print(summary(rows))
+    for task in dict.fromkeys(row.task for row in rows):
+        out.print(summary([row for row in rows if row.task == task]))
     _say_what_is_amiss(rows)
     failed = [row for row in rows if row.status in FAILURES]
     if len(failed) > len(watcher.failed):
@@ -151,13 +153,12 @@ def describe(case: Case) -> str:
 def _parts(case: Case) -> list[str]:
     """What was measured on, then whatever is not as by default."""
     source = case.source
-    if source.kind == "ranking":
-        parts = [f"{source.ranking} × {source.gene_sets}"]
-        usual = {"kind", "ranking", "gene_sets"}
-    else:
+    if isinstance(source, SyntheticSource):
         parts = [source.generator, f"{source.genes:,} genes", f"{source.sets} sets of {source.set_size}"]
-        usual = {"kind", "generator", "genes", "sets", "set_size"}
-    changed = source.model_dump(exclude_defaults=True, exclude=usual) | case.model_dump(
+        told = {"generator", "genes", "sets", "set_size"}
+    else:
+        parts, told = [source.title], {"ranking", "matrix", "gene_sets", "select"}
+    changed = source.model_dump(exclude_defaults=True, exclude={"kind", *told}) | case.model_dump(
         exclude_defaults=True, include={"dtype", "device", "threads"}
     )
     for given, default in ((case.params, EnrichmentParams()), (case.null, NullParams())):
@@ -182,7 +183,7 @@ def _parts_of_row(row: Row) -> list[str]:
 
 
 def summary(rows: list[Row]) -> Table:
-    """A line per case; what all problems have in common is the title."""
+    """A line per case of one task; what all problems have in common is the title."""
     common, names = told_apart(rows)
     several = any(names)
     all_done = all(row.status == "done" for row in rows)

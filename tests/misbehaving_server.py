@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    def do_GET(self):  # noqa: N802 (as http.server calls it)
+    def do_GET(self):
         self.close_connection = True
         self.server.requests.append((self.command, self.path, dict(self.headers)))
         answers = self.server.answers[self.path]

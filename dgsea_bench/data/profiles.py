@@ -30,6 +30,12 @@ Value = str | int | float | bool
 Select = Mapping[str, Value | Sequence[Value]]
 
 
+def in_words(select: Select) -> str:
+    """``pert_type trt_cp, cell_id A375 or MCF7``."""
+    several = {name: [value] if isinstance(value, str | int | float) else value for name, value in select.items()}
+    return ", ".join(f"{name} {' or '.join(map(str, values))}" for name, values in several.items())
+
+
 def select_samples(file: MatrixFile, select: Select, sample_info: str | None = None) -> np.ndarray:
     """Positions of the samples whose metadata have one of the values wanted, in every field.
 

@@ -21,6 +21,7 @@ from dgsea_bench.data.profiles import (
     MissingScores,
     Transform,
     Value,
+    in_words,
     merge_repeated,
     name_genes,
     read_values,
@@ -106,6 +107,11 @@ class RankingSource(_Source):
     max_size: int | None = Field(500, ge=1)
     duplicates: Duplicates = "error"
 
+    @property
+    def title(self) -> str:
+        """The files."""
+        return f"{self.ranking} × {self.gene_sets}"
+
     def load(self) -> Problem:
         """Read and match the files.
 
@@ -163,6 +169,11 @@ class L1000Source(_Source):
     duplicates: Duplicates = "error"
     min_size: int = Field(15, ge=1)
     max_size: int | None = Field(500, ge=1)
+
+    @property
+    def title(self) -> str:
+        """The files, and what is selected."""
+        return ", ".join([f"{self.matrix} × {self.gene_sets}", *([in_words(self.select)] if self.select else [])])
 
     def load(self) -> Problem:
         """Read, select, transform and match.
