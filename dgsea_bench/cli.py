@@ -222,7 +222,7 @@ def score(
     for name in named:
         get_backend(name)
     if output is not None:
-        scoring.check_writable(output, sparing=(ranking, gene_sets))
+        scoring.check_table(output, sparing=(ranking, gene_sets))
     try:
         with _threads(threads):
             problem = read_problem(

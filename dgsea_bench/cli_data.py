@@ -1,20 +1,24 @@
-"""The commands on data: list, fetch, verify."""
+"""The commands on data: list, fetch, verify, prepare-l1000."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.filesize import decimal
 
 from dgsea_bench.core.errors import InputError
+from dgsea_bench.core.files import check_writable
 from dgsea_bench.data import datasets
 from dgsea_bench.data.datasets import Dataset, named
 from dgsea_bench.data.fetching import announced_size, fetch
-from dgsea_bench.data.places import cache_folder, find
+from dgsea_bench.data.l1000 import prepare_l1000
+from dgsea_bench.data.places import cache_folder, find, locate
 from dgsea_bench.data.transfer import DownloadError, check_room
 from dgsea_bench.data.verifying import verify
 from dgsea_bench.show_data import FetchBar, show_check, show_datasets, show_download
+from dgsea_bench.show_preparation import PreparationBar, show_prepared
 from dgsea_bench.terminal import can_ask, ended_by_the_system, err, say
 
 ASK_FROM = 10**9
@@ -144,3 +148,52 @@ def verify_datasets(names: Names = None) -> None:
 
 def _those_here() -> list[Dataset]:
     return [dataset for dataset in datasets.DATASETS.values() if find(dataset) is not None]
+
+
+@data_app.command("prepare-l1000")
+def prepare(
+    gctx: Annotated[str, typer.Option(help="Signatures (level 5): a .gctx, or the name of a dataset.")],
+    output: Annotated[Path, typer.Option("--out", help="The table to write: a name ending in .parquet.")],
+    siginfo: Annotated[
+        str | None, typer.Option(help="Table of the signatures. [default: the metadata in the .gctx]")
+    ] = None,
+    pertinfo: Annotated[
+        str | None, typer.Option(help="Table of compounds with their SMILES. [default: the metadata in the .gctx]")
+    ] = None,
+    average: Annotated[
+        str, typer.Option(help="A row per compound; or per condition: compound, cell, dose and time.")
+    ] = "compound",
+    missing: Annotated[
+        str, typer.Option(help="For values that are not numbers: error, drop-genes or drop-signatures.")
+    ] = "error",
+    genes_by: Annotated[str, typer.Option(help="What to know genes by where they disagree: id or metadata.")] = "auto",
+) -> None:
+    """From signatures of LINCS L1000 to a table of compounds: SMILES and the 978 landmark genes, for training.
+
+    Keeps signatures of compounds (trt_cp) that have a valid SMILES, averages those of a compound, and writes a row for
+    each: pert_id, pert_iname, smiles, signatures (how many were averaged), and a column for each gene, by its symbol.
+    Compounds whose SMILES is not valid are listed beside, in NAME.rejected.tsv. The file is read once, in portions.
+
+    What is in the .gctx is enough if it has metadata. With the public files of GSE92742:
+
+    python -m dgsea_bench data fetch gse92742-level5 gse92742-siginfo gse92742-pertinfo
+
+    python -m dgsea_bench data prepare-l1000 --gctx gse92742-level5 --siginfo gse92742-siginfo --pertinfo
+    gse92742-pertinfo --out compounds.parquet
+    """
+    if output.suffix != ".parquet":
+        raise InputError(f"{output}: the table is written as parquet; let the name end in .parquet")
+    files = {name: locate(path) for name, path in (("siginfo", siginfo), ("pertinfo", pertinfo)) if path is not None}
+    matrix = locate(gctx)
+    check_writable(output, sparing=[matrix, *files.values()])
+    with _stoppable(), PreparationBar() as bar:
+        prepared = prepare_l1000(
+            matrix,
+            output,
+            average=average,  # type: ignore[arg-type]
+            missing=missing,  # type: ignore[arg-type]
+            genes_by=genes_by,  # type: ignore[arg-type]
+            watch=bar.watch,
+            **files,
+        )
+    show_prepared(prepared)

@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
@@ -22,6 +22,9 @@ def can_ask() -> bool:
     return sys.stdin.isatty() and out.is_terminal
 
 
+Kind = TypeVar("Kind", bound="Bar")
+
+
 class Bar:
     """A progress bar for the time of a ``with`` block in a terminal; elsewhere `bar` is None: print plain lines."""
 
@@ -30,7 +33,7 @@ class Bar:
         if out.is_terminal and not out.is_dumb_terminal:
             self.bar = Progress(*columns, console=out, transient=True, expand=expand)
 
-    def __enter__(self) -> Self:
+    def __enter__(self: Kind) -> Kind:
         if self.bar:
             self.bar.start()
         return self

@@ -17,6 +17,7 @@ FLOORS = [
         "show_sweep",
         "show_compare",
         "show_data",
+        "show_preparation",
         "cli_data",
         "cli",
         "__main__",

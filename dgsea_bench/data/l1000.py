@@ -183,7 +183,7 @@ def _provenance(
         "pertinfo": Path(pertinfo).name if pertinfo else None,
         "smiles_checked_by": checked,
         "genes_known_by": landmarks.known_by,
-        "funnel": [[step.what, step.signatures, step.compounds] for step in funnel],
+        "funnel": [[step.what, step.signatures, step.perturbagens] for step in funnel],
         "symbols": symbols,
     }
 

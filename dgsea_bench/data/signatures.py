@@ -41,11 +41,11 @@ def say_nothing(what: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """How many signatures, and perturbagens or compounds, are left after a filter."""
+    """How many signatures and perturbagens are left after a filter."""
 
     what: str
     signatures: int
-    compounds: int
+    perturbagens: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ def choose_signatures(
 
 
 def _why_none(before: Step) -> str:
-    return f"the filter before left {before.compounds:,} compounds ({before.what})"
+    return f"the filter before left {before.perturbagens:,} perturbagens ({before.what})"
 
 
 def _described(file: MatrixFile, siginfo: str | Path | None, average: Average) -> pd.DataFrame:
