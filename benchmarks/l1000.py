@@ -28,7 +28,13 @@ GENES = 12_328
 OF_COMPOUNDS, COMPOUNDS = 205_034 / 473_647, 20_413 / 205_034
 """Of GSE92742: signatures of compounds among all, and compounds among these (Subramanian et al. 2017)."""
 TURNS = 5
+LINKS = ["C", "CO", "CN", "CS", "C(C)", "C(O)", "C(N)", "C(=O)", "C(F)", "C(Cl)"]
 SMILES = ["CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C", "CC(C)Cc1ccc(cc1)C(C)C(=O)O", "OC(=O)c1ccccc1O"]
+
+
+def molecule(number):
+    """A SMILES that no other number has: four digits of the number as links of a chain, and a drug at its end."""
+    return "".join(LINKS[number // 10**place % 10] for place in range(4)) + SMILES[number % len(SMILES)]
 
 
 def generate(folder, signatures, share):
@@ -56,7 +62,7 @@ def generate(folder, signatures, share):
     with gzip.open(folder / "siginfo.txt.gz", "wt", encoding="latin-1") as file:
         table.sample(frac=1, random_state=0).to_csv(file, sep="\t", index=False)
     names = table.loc[compound, "pert_id"].unique()
-    molecules = [f"{'C' * (1 + number % 40)}{SMILES[number % 4]}" for number in range(len(names))]
+    molecules = [molecule(number) for number in range(len(names))]
     pd.DataFrame({"pert_id": names, "canonical_smiles": molecules}).to_csv(
         folder / "pertinfo.txt", sep="\t", index=False
     )

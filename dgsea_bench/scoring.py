@@ -4,7 +4,6 @@ What would take too long is noticed early: from samples of the genes before a ba
 """
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ import torch
 
 from dgsea_bench.backends import DEFAULT_BACKEND, Backend, get_backend
 from dgsea_bench.core.errors import InputError, shorten
+from dgsea_bench.core.files import check_writable, whole_file
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.problem import Problem
