@@ -10,6 +10,13 @@ TOKEN = re.compile(
 )
 """Atoms of the organic subset or in brackets, and what stands between them (http://opensmiles.org/opensmiles.html)."""
 
+PROBLEMS = {
+    "SANITIZE_PROPERTIES": "valence",
+    "SANITIZE_KEKULIZE": "aromatic bonds",
+    "SANITIZE_SETAROMATICITY": "aromatic bonds",
+}
+"""What RDKit calls the step that fails -> what is wrong."""
+
 
 @dataclass(frozen=True)
 class SmilesCheck:
@@ -35,9 +42,12 @@ def smiles_check() -> SmilesCheck:
 
     def reason(smiles: str) -> str | None:
         with rdBase.BlockLogs():
-            molecule = Chem.MolFromSmiles(smiles)
-        if molecule is None:
-            return syntax_error(smiles) or "RDKit cannot make a molecule of it"
+            molecule = Chem.MolFromSmiles(smiles, sanitize=False)
+            if molecule is None:
+                return syntax_error(smiles) or "RDKit cannot read it"
+            problem = Chem.SanitizeMol(molecule, catchErrors=True)
+        if problem != Chem.SanitizeFlags.SANITIZE_NONE:
+            return f"no possible molecule ({PROBLEMS.get(problem.name, problem.name)})"
         return None if molecule.GetNumAtoms() else "has no atoms"
 
     return SmilesCheck(reason, f"RDKit {rdBase.rdkitVersion}", complete=True)
