@@ -1,6 +1,6 @@
 """The five directional pathways of Li et al. 2026 (doi 10.64898/2026.03.18.712610): genes that go up, and down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.identifiers import nothing_in_common
@@ -19,7 +19,7 @@ DIRECTIONAL_PATHWAYS: Mapping[str, tuple[Genes, Genes]] = {
 """Name -> symbols of the genes that go up, and of those that go down. All are landmark genes."""
 
 
-def directional_sets(genes: Sequence[str]) -> dict[str, list[str]]:
+def directional_sets(genes: Iterable[str]) -> dict[str, list[str]]:
     """The halves of the pathways as gene sets, ``"p53 up"``, ``"p53 down"``, in the ids that `genes` are in.
 
     Args:
@@ -30,13 +30,13 @@ def directional_sets(genes: Sequence[str]) -> dict[str, list[str]]:
     """
     return {
         f"{name} {half}": members
-        for name, halves in _in_ids_of(genes).items()
+        for name, halves in _in_ids_of(tuple(genes)).items()
         for half, members in zip(("up", "down"), halves)
         if members
     }
 
 
-def directional_pathways(genes: Sequence[str]) -> Pathways:
+def directional_pathways(genes: Iterable[str]) -> Pathways:
     """The pathways over `genes`, for `EnrichmentLoss`; those without a half that goes down are plain.
 
     Args:
@@ -45,8 +45,9 @@ def directional_pathways(genes: Sequence[str]) -> Pathways:
     Raises:
         InputError: as `directional_sets` and `Pathways.directional`.
     """
-    halves = _in_ids_of(genes)
-    return Pathways.directional({name: (up, down) if down else up for name, (up, down) in halves.items()}, genes)
+    ranked = tuple(genes)
+    halves = _in_ids_of(ranked)
+    return Pathways.directional({name: (up, down) if down else up for name, (up, down) in halves.items()}, ranked)
 
 
 def _in_ids_of(genes: Sequence[str]) -> dict[str, tuple[list[str], list[str]]]:
