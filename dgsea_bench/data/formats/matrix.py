@@ -106,27 +106,25 @@ class MatrixFile(ABC):
         rows = self._positions(samples, self.sample_ids, "samples")
         columns = self._positions(genes, self.gene_ids, "genes")
         order = np.argsort(rows)
-        place = np.empty(len(rows), dtype=np.int64)
-        place[order] = np.arange(len(rows))
         values = np.empty((len(rows), len(columns)), dtype=self.dtype)
         done = 0
         for found, portion in self.portions(rows[order], columns):
-            values[done : done + len(found)] = portion
+            values[order[done : done + len(found)]] = portion
             done += len(found)
-        in_order = values if samples is None else values[place]
-        return AnnotatedMatrix(in_order, self.gene_metadata().iloc[columns], self.sample_metadata().iloc[rows])
+        return AnnotatedMatrix(values, self.gene_metadata().iloc[columns], self.sample_metadata().iloc[rows])
 
     def _positions(self, wanted: Sequence[str] | None, ids: pd.Index, what: str) -> Positions:
         if wanted is None:
             return np.arange(len(ids))
-        positions = ids.get_indexer(pd.Index(list(wanted), dtype=ids.dtype))
+        wanted = [str(name) for name in wanted]
+        positions = ids.get_indexer(pd.Index(wanted, dtype=ids.dtype))
         unknown = [name for name, position in zip(wanted, positions) if position < 0]
         if wanted and len(unknown) == len(wanted):
             both = nothing_in_common(wanted, ids.tolist(), (f"{what} asked for", f"{what} in the file"), "names")
             raise InputError(f"{self.path}: none of the {what} asked for is there: {both}")
         if unknown:
             raise InputError(f"{self.path}: {len(unknown)} of {len(wanted)} {what} are not there: {shorten(unknown)}")
-        refuse_repeated(self.path, list(wanted), f"{what} asked for")
+        refuse_repeated(self.path, wanted, f"{what} asked for")
         return positions.astype(np.int64)
 
 
