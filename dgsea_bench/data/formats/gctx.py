@@ -34,7 +34,8 @@ class GctxFile(Hdf5Matrix):
         if missing:
             there = shorten(self.file) or "nothing"
             raise InputError(
-                f"{self.path}: is HDF5 but no GCTX: {', '.join(missing)} missing; at its top there is {there}"
+                f"{self.path}: is HDF5 but neither h5ad nor GCTX: {', '.join(missing)} missing; at its top there is "
+                f"{there}"
             )
 
     def _id_dataset(self, group: str) -> h5py.Dataset:

@@ -35,7 +35,7 @@ class H5adFile(Hdf5Matrix):
                     "a newer one"
                 )
             if not isinstance(self.file.get(self._id_name(group)), h5py.Dataset):
-                raise InputError(f"{self.path}: has no {self._id_name(group)}, the ids of {group}")
+                raise InputError(f"{self.path}: has no ids in {group}: {self._id_name(group)} is missing")
 
     def _id_name(self, group: str) -> str:
         return f"{group}/{_text(self.file[group].attrs.get('_index', '_index'))}"

@@ -45,14 +45,12 @@ class Hdf5Matrix(MatrixFile):
         except DAMAGE as error:
             raise InputError(f"{path}: {_why_not(self.path, error)}") from None
         try:
-            with self._reading("what is where"):
+            with self._reading("its structure"):
                 self._check_parts()
                 self._check_matrix()
             self.gene_ids, self.sample_ids = self._ids(self._genes_at, "genes"), self._ids(self._samples_at, "samples")
-            self.gene_fields, self.sample_fields = (
-                self._simple_fields(self._genes_at),
-                self._simple_fields(self._samples_at),
-            )
+            self.gene_fields = self._simple_fields(self._genes_at, "genes")
+            self.sample_fields = self._simple_fields(self._samples_at, "samples")
         except BaseException:
             self.close()
             raise
@@ -117,15 +115,15 @@ class Hdf5Matrix(MatrixFile):
         refuse_repeated(self.path, texts, what)
         return pd.Index(texts, dtype="object", name="id")
 
-    def _simple_fields(self, group: str) -> tuple[str, ...]:
-        with self._reading(f"the fields of {group}"):
+    def _simple_fields(self, group: str, what: str) -> tuple[str, ...]:
+        with self._reading(f"the fields of {what}"):
             names = self._all_fields(group)
             simple = tuple(name for name in names if self._is_simple(self.file.get(f"{group}/{name}")))
         others = [name for name in names if name not in simple]
         if others:
             warnings.warn(
-                f"{self.path}: {len(others)} fields of {group} are left out, as they do not hold a text or a number "
-                f"for each: {shorten(others)}",
+                f"{self.path}: fields of {what} that do not hold a text or a number for each are left out: "
+                f"{shorten(others)}",
                 UserWarning,
                 stacklevel=5,
             )

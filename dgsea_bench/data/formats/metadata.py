@@ -90,15 +90,13 @@ def _is_number(text: str) -> bool:
 
 def from_column(column: "pd.Series[Any]") -> np.ndarray:
     """The same as GCTX holds it: numbers, or bytes of fixed length in UTF-8; missing values are -666."""
-    filled: pd.Series[Any]
     if pd.api.types.is_bool_dtype(column.dtype):
         column = column.astype("Int64")
     if pd.api.types.is_integer_dtype(column.dtype) and not (column > np.iinfo("int64").max).any():
-        return column.fillna(MISSING_NUMBER).to_numpy("int64")
+        return column.astype("Int64").fillna(MISSING_NUMBER).to_numpy("int64")
     if pd.api.types.is_float_dtype(column.dtype):
-        return column.fillna(MISSING_NUMBER).to_numpy("float64")
-    filled = column.astype("string").fillna(str(MISSING_NUMBER))
-    return to_bytes(filled.tolist())
+        return column.astype("float64").fillna(MISSING_NUMBER).to_numpy()
+    return to_bytes(column.astype("string").fillna(str(MISSING_NUMBER)).tolist())
 
 
 def to_bytes(texts: Sequence[str]) -> np.ndarray:

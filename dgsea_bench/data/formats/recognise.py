@@ -3,7 +3,6 @@
 import codecs
 import gzip
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -13,7 +12,7 @@ from dgsea_bench.data.formats import gctx, h5ad
 from dgsea_bench.data.formats.gct import VERSIONS, GctFile
 from dgsea_bench.data.formats.hdf5 import DAMAGE
 from dgsea_bench.data.formats.lines import GZIP, HDF5, first_bytes
-from dgsea_bench.data.formats.matrix import AnnotatedMatrix, MatrixFile
+from dgsea_bench.data.formats.matrix import AnnotatedMatrix, Ids, MatrixFile
 
 
 def open_matrix(path: str | Path) -> MatrixFile:
@@ -35,9 +34,7 @@ def open_matrix(path: str | Path) -> MatrixFile:
     raise InputError(f"{path}: is no GCT, GCTX or h5ad file: it {found}")
 
 
-def read_matrix(
-    path: str | Path, *, samples: Sequence[str] | None = None, genes: Sequence[str] | None = None
-) -> AnnotatedMatrix:
+def read_matrix(path: str | Path, *, samples: Ids | None = None, genes: Ids | None = None) -> AnnotatedMatrix:
     """The values of these samples and genes of a GCT, GCTX or h5ad file, with their metadata.
 
     Args:
