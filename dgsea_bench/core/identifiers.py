@@ -7,7 +7,7 @@ from dgsea_bench.core.errors import shorten
 
 KINDS = {
     "Entrez ids": re.compile(r"\d+"),
-    "Ensembl ids": re.compile(r"ENS[A-Z]*\d+(\.\d+)?", re.IGNORECASE),
+    "Ensembl ids": re.compile(r"ENS[A-Z]*\d{6,}(\.\d+)?", re.IGNORECASE),
     "Affymetrix probes": re.compile(r"(\d|AFFX).*_at", re.IGNORECASE),
     "CMap ids of compounds": re.compile(r"BRD-\w+(-\d+)*"),
     "CMap ids of signatures or wells": re.compile(r"[\w.-]+:[\w.:-]+"),

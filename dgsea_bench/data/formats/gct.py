@@ -1,17 +1,19 @@
 """GCT, the text format of expression matrices: genes in rows, versions 1.2 and 1.3."""
 
+import codecs
 import gzip
 import itertools
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from dgsea_bench.core.errors import InputError
-from dgsea_bench.data.formats.lines import GZIP, first_bytes
+from dgsea_bench.core.errors import InputError, shorten
+from dgsea_bench.data.formats.lines import GZIP, first_bytes, to_number
 from dgsea_bench.data.formats.matrix import MatrixFile, Positions, refuse_repeated
 from dgsea_bench.data.formats.metadata import MISSING_TEXT, decode, to_column
 
@@ -32,18 +34,18 @@ class GctFile(MatrixFile):
             InputError: a file that cannot be read or is not GCT, with the line.
         """
         self.path = Path(path)
-        lines = self._lines()
-        number, version = next(lines, (1, ""))
-        if version.strip() not in VERSIONS:
-            raise InputError(f"{path}:{number}: expected {' or '.join(VERSIONS)}, found {version[:60]!r}")
-        self._sizes = self._read_sizes(*next(lines, (2, "")), version.strip())
-        self._head(*next(lines, (3, "")))
-        described = self._read_metadata(lines)
+        with closing(self._lines()) as lines:
+            number, version = next(lines, (1, ""))
+            if version.strip() not in VERSIONS:
+                raise InputError(f"{path}:{number}: expected {' or '.join(VERSIONS)}, found {version[:60]!r}")
+            self._sizes = self._read_sizes(*next(lines, (2, "")), version.strip())
+            self._head(*next(lines, (3, "")))
+            described = self._read_metadata(lines)
         self.gene_ids = pd.Index([fields[0] for fields in described], dtype="object", name="id")
         self._genes = {
             name: to_column([fields[1 + place] for fields in described]) for place, name in enumerate(self.gene_fields)
         }
-        refuse_repeated(self.path, self.gene_ids.tolist(), "genes (rows)")
+        refuse_repeated(self.path, self.gene_ids.tolist(), "genes")
 
     def _read_metadata(self, lines: Iterator[tuple[int, str]]) -> list[list[str]]:
         """Set the metadata of samples; id and metadata of each gene are returned."""
@@ -54,6 +56,7 @@ class GctFile(MatrixFile):
         if present != stated:
             self._check_fields_that_are_there(first, present)
         self._skipped = 3 + present
+        self._refuse_repeated_fields([fields[0] for fields in first[:present]], "samples")
         self._samples = {fields[0]: to_column(fields[1 + gene_fields :]) for fields in first[:present]}
         self.sample_fields = tuple(self._samples)
         return [fields[: 1 + gene_fields] for fields in first[present:]] + later
@@ -69,7 +72,7 @@ class GctFile(MatrixFile):
                 f"{rows + present} follow the head; the file may be cut short"
             )
         warnings.warn(
-            f"{self.path}: line 2 says {stated} fields of samples, and {present} are there", UserWarning, stacklevel=4
+            f"{self.path}: line 2 says {stated} fields of samples, and {present} are there", UserWarning, stacklevel=5
         )
 
     def _read_sizes(self, number: int, line: str, version: str) -> tuple[int, int, int, int]:
@@ -87,7 +90,15 @@ class GctFile(MatrixFile):
         fields = self._row(number, line)
         self.gene_fields = tuple(fields[1 : 1 + self._sizes[2]])
         self.sample_ids = pd.Index(fields[1 + self._sizes[2] :], dtype="object", name="id")
-        refuse_repeated(self.path, self.sample_ids.tolist(), "samples (columns)")
+        refuse_repeated(self.path, self.sample_ids.tolist(), "samples")
+        self._refuse_repeated_fields(self.gene_fields, "genes")
+
+    def _refuse_repeated_fields(self, names: Sequence[str], what: str) -> None:
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise InputError(
+                f"{self.path}: fields of {what} are there more than once: {shorten(repeated)}; rename them"
+            )
 
     def _row(self, number: int, line: str) -> list[str]:
         """The fields of a line, of which there must be as many as the sizes say; more may follow if they are empty."""
@@ -95,18 +106,18 @@ class GctFile(MatrixFile):
         wanted = 1 + self._sizes[1] + self._sizes[2]
         if len(fields) < wanted or any(fields[wanted:]):
             raise InputError(
-                f"{self.path}:{number}: expected {wanted} fields separated by tabs, found {len(fields)} "
-                f"in {line[:60]!r}"
+                f"{self.path}:{number}: expected {wanted} fields separated by tabs, as line 2 says; found "
+                f"{len(fields)} in {line[:60]!r}; the file may be cut short, or line 2 wrong"
             )
         return fields[:wanted]
 
-    def _lines(self) -> Iterator[tuple[int, str]]:
+    def _lines(self) -> Generator[tuple[int, str], None, None]:
         """Numbered lines that are not blank."""
         try:
             packed = first_bytes(self.path).startswith(GZIP)
             with gzip.open(self.path) if packed else self.path.open("rb") as file:
                 for number, line in enumerate(file, start=1):
-                    text = decode(line).rstrip("\r\n")
+                    text = decode(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).rstrip("\r\n")
                     if text.strip():
                         yield number, text
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -136,33 +147,29 @@ class GctFile(MatrixFile):
             wanted.setdefault(position, []).append(place)
         values = np.empty((len(rows), len(columns)))
         start = 1 + self._sizes[2]
-        for position, (number, line) in enumerate(self._data_lines()):
-            if position in wanted:
-                texts = self._row(number, line)[start:]
-                values[:, wanted[position]] = self._numbers(number, [texts[row] for row in rows], rows)[:, None]
+        with closing(self._lines()) as lines:
+            for position, (number, line) in enumerate(itertools.islice(lines, self._skipped, None)):
+                if position in wanted:
+                    texts = self._row(number, line)[start:]
+                    values[:, wanted[position]] = self._numbers(number, [texts[row] for row in rows], rows)[:, None]
         yield rows, values
 
-    def _data_lines(self) -> Iterator[tuple[int, str]]:
-        lines = self._lines()
-        for _ in range(self._skipped):
-            next(lines)
-        return lines
-
     def _numbers(self, number: int, texts: list[str], samples: Positions) -> np.ndarray:
+        """The values of a line; -666 is one, as it is in a GCTX."""
         try:
-            return np.array([float(text) for text in texts])
+            if "_" not in "".join(texts):  # which Python reads as a number
+                return np.array([float(text) for text in texts])
         except ValueError:
-            values = np.full(len(texts), np.nan)
+            pass
+        values = np.full(len(texts), np.nan)
         for place, text in enumerate(texts):
-            if MISSING_TEXT.fullmatch(text):
-                continue
-            try:
-                values[place] = float(text)
-            except ValueError:
+            found = to_number(text)
+            if found is None and not MISSING_TEXT.fullmatch(text):
                 raise InputError(
-                    f"{self.path}:{number}: value {text[:40]!r} of sample {self.sample_ids[samples[place]]} "
-                    "is not a number"
-                ) from None
+                    f"{self.path}:{number}: value {text[:40]!r} of sample {self.sample_ids[samples[place]]} is not a "
+                    "number; give one, or NA if it is missing"
+                )
+            values[place] = np.nan if found is None else found
         return values
 
 

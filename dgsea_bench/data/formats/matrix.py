@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,8 @@ PORTION_MIB = 64
 """How much of a file is in memory at a time."""
 Positions = np.ndarray
 """Ascending positions of samples, or positions of genes in any order."""
+Ids = Iterable[str | int]
+"""Ids as they are given: Entrez ids may be numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ class MatrixFile(ABC):
         """Of the values."""
         return np.dtype("float64")
 
-    def read(self, samples: Sequence[str] | None = None, genes: Sequence[str] | None = None) -> AnnotatedMatrix:
+    def read(self, samples: Ids | None = None, genes: Ids | None = None) -> AnnotatedMatrix:
         """The values of these samples and genes, by id, in the order in which they are given; None: all.
 
         Raises:
@@ -106,27 +108,25 @@ class MatrixFile(ABC):
         rows = self._positions(samples, self.sample_ids, "samples")
         columns = self._positions(genes, self.gene_ids, "genes")
         order = np.argsort(rows)
-        place = np.empty(len(rows), dtype=np.int64)
-        place[order] = np.arange(len(rows))
         values = np.empty((len(rows), len(columns)), dtype=self.dtype)
         done = 0
         for found, portion in self.portions(rows[order], columns):
-            values[done : done + len(found)] = portion
+            values[order[done : done + len(found)]] = portion
             done += len(found)
-        in_order = values if samples is None else values[place]
-        return AnnotatedMatrix(in_order, self.gene_metadata().iloc[columns], self.sample_metadata().iloc[rows])
+        return AnnotatedMatrix(values, self.gene_metadata().iloc[columns], self.sample_metadata().iloc[rows])
 
-    def _positions(self, wanted: Sequence[str] | None, ids: pd.Index, what: str) -> Positions:
-        if wanted is None:
+    def _positions(self, asked_for: Ids | None, ids: pd.Index, what: str) -> Positions:
+        if asked_for is None:
             return np.arange(len(ids))
-        positions = ids.get_indexer(pd.Index(list(wanted), dtype=ids.dtype))
+        wanted = [str(name) for name in asked_for]
+        positions = ids.get_indexer(pd.Index(wanted, dtype=ids.dtype))
         unknown = [name for name, position in zip(wanted, positions) if position < 0]
         if wanted and len(unknown) == len(wanted):
             both = nothing_in_common(wanted, ids.tolist(), (f"{what} asked for", f"{what} in the file"), "names")
             raise InputError(f"{self.path}: none of the {what} asked for is there: {both}")
         if unknown:
             raise InputError(f"{self.path}: {len(unknown)} of {len(wanted)} {what} are not there: {shorten(unknown)}")
-        refuse_repeated(self.path, list(wanted), f"{what} asked for")
+        refuse_repeated(self.path, wanted, f"{what} asked for")
         return positions.astype(np.int64)
 
 

@@ -1,8 +1,8 @@
 """Files with a matrix, recognised by what they begin with, whatever they are called."""
 
+import codecs
 import gzip
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -10,8 +10,9 @@ import h5py
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.data.formats import gctx, h5ad
 from dgsea_bench.data.formats.gct import VERSIONS, GctFile
+from dgsea_bench.data.formats.hdf5 import DAMAGE
 from dgsea_bench.data.formats.lines import GZIP, HDF5, first_bytes
-from dgsea_bench.data.formats.matrix import AnnotatedMatrix, MatrixFile
+from dgsea_bench.data.formats.matrix import AnnotatedMatrix, Ids, MatrixFile
 
 
 def open_matrix(path: str | Path) -> MatrixFile:
@@ -27,15 +28,13 @@ def open_matrix(path: str | Path) -> MatrixFile:
         start = _first_unpacked(path)
         if start.startswith(HDF5):
             raise InputError(f"{path}: is a gzipped GCTX, which cannot be read in parts; unpack it: gunzip {path}")
-    if start.startswith(tuple(version.encode()[:3] for version in VERSIONS)):
+    if start.removeprefix(codecs.BOM_UTF8).startswith(tuple(version.encode()[:3] for version in VERSIONS)):
         return GctFile(path)
     found = f"begins with {start!r}" if start else "is empty"
     raise InputError(f"{path}: is no GCT, GCTX or h5ad file: it {found}")
 
 
-def read_matrix(
-    path: str | Path, *, samples: Sequence[str] | None = None, genes: Sequence[str] | None = None
-) -> AnnotatedMatrix:
+def read_matrix(path: str | Path, *, samples: Ids | None = None, genes: Ids | None = None) -> AnnotatedMatrix:
     """The values of these samples and genes of a GCT, GCTX or h5ad file, with their metadata.
 
     Args:
@@ -54,7 +53,7 @@ def _open_hdf5(path: str | Path) -> MatrixFile:
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             is_h5ad = h5ad.SAMPLES in file and h5ad.GENES in file and gctx.MATRIX not in file
-    except OSError:
+    except DAMAGE:
         is_h5ad = False  # GctxFile says why
     return h5ad.H5adFile(path) if is_h5ad else gctx.GctxFile(path)
 
