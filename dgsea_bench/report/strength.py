@@ -1,10 +1,6 @@
 """The section on strong and weak signatures: errors and agreement by how many genes of a profile respond."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,99 +10,34 @@ from dgsea_bench.bench.metrics import RESPONDS_FROM
 from dgsea_bench.report import plots, wording
 from dgsea_bench.report.canvas import Look, Point, Series
 from dgsea_bench.report.content import Cell, Figure, Section, Table
-from dgsea_bench.report.quantities import ERROR, GRADIENT, SPEARMAN, Quantity, axis_title
-from dgsea_bench.report.rows import Problem, Result, Run
+from dgsea_bench.report.quantities import axis_title
+from dgsea_bench.report.rows import Problem, Run
 from dgsea_bench.report.scatter import Cloud, clouds
+from dgsea_bench.report.signatures import (
+    MEASURES,
+    THIRDS,
+    Measure,
+    Signatures,
+    Third,
+    expected,
+    problems_of,
+    signatures,
+)
 from dgsea_bench.report.tables import size_in_words
 from dgsea_bench.report.wording import capital
 
 TITLE = "Strong and weak signatures"
-FEWEST = 8
-"""Profiles of a problem, from which on its strong and weak ones are told apart."""
-MATERIAL = 1.5
-"""Times the responding genes of the weakest third that the strongest third has at least, of medians."""
-CHANCE = 4.0
-"""Standard deviations of a count, its square root, by which they differ at least: twice as many as by chance alone."""
 GROUPS = 5
+"""Of profiles, whose medians a line goes through."""
 MOST_PROBLEMS = 3
 """Of more problems only so many are drawn, real ones first; the tables hold them all."""
 LEVEL = 0.05
 """Of the test that two thirds differ; other differences are within noise."""
-SIGNATURES = "l1000"
-"""How the names of sources and generators of signatures begin, whose profiles differ in strength."""
-
-SCALED = Quantity("value_error_scaled", "scaled error", "error", wording.error, wording.error_tick)
-NES_SPEARMAN = Quantity("nes_spearman", "Spearman correlation", "agreement", wording.share, wording.share_tick)
-SLOPE = Quantity("nes_slope", "slope", "agreement", wording.share, wording.share_tick)
-TOP_TEN = Quantity("top_ten_overlap", "top ten", "agreement", wording.share, wording.share_tick)
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A column of profiles.parquet.
-
-    Attributes:
-        header: of the table. follows: what a backend does well or not, ``dNES of {} follows NES``; of errors none.
-        drawn: whether it has a figure.
-    """
-
-    column: str
-    quantity: Quantity
-    header: str
-    follows: str = ""
-    drawn: bool = True
-
-
-MEASURES: Mapping[str, Sequence[Measure]] = {
-    "enrichment": (
-        Measure("value_error_mean", ERROR, "mean error"),
-        Measure("gradient_error", GRADIENT, "gradient error"),
-        Measure("value_error_scaled", SCALED, "scaled error", drawn=False),
-        Measure("es_spearman", SPEARMAN, "Spearman dES–ES", "dES of {} follows classical ES", drawn=False),
-    ),
-    "significance": (
-        Measure("spearman", NES_SPEARMAN, "Spearman dNES–NES", "dNES of {} follows NES"),
-        Measure("slope", SLOPE, "slope", drawn=False),
-        Measure("top_ten", TOP_TEN, "top ten", drawn=False),
-    ),
-}
-"""Task -> what is told of each profile."""
 SUBJECTS = {"enrichment": "Errors", "significance": "Agreement"}
 UNKNOWN = "Not known: the details of this run do not hold how many genes respond (details/*/profiles.parquet)."
 X_TITLE = f"genes with abs(score) ≥ {RESPONDS_FROM:g}"
 NARROW = 0.05
 """Of shares on an axis that spans less, three digits are told."""
-Third = Literal["weak", "strong"]
-THIRDS: tuple[Third, Third] = ("weak", "strong")
-
-
-@dataclass(frozen=True)
-class Signatures:
-    """What one backend did on each profile of a problem; the table has a row per profile, the weakest first."""
-
-    name: str
-    result: Result
-    table: pd.DataFrame
-
-    @cached_property
-    def thirds(self) -> dict[Third, pd.DataFrame]:
-        """The weakest and the strongest third of the profiles."""
-        count = max(1, round(len(self.table) / 3))
-        return {"weak": self.table.head(count), "strong": self.table.tail(count)}
-
-    @property
-    def differ(self) -> bool:
-        """Whether there are enough profiles, and their strengths differ materially and by more than chance."""
-        if len(self.table) < FEWEST:
-            return False
-        weak, strong = (float(part["responding"].median()) for part in self.thirds.values())
-        by_chance = CHANCE * math.sqrt(self.table["responding"].median())
-        return strong >= MATERIAL * weak and strong - weak >= max(by_chance, 1)
-
-    def known(self, column: str, third: Third | None = None) -> np.ndarray:
-        """Values of a column, of a third of the profiles or of all, where there are any."""
-        frame = self.table if third is None else self.thirds[third]
-        return frame[column].dropna().to_numpy(float) if column in frame else np.array([])
 
 
 def strength(run: Run) -> Section | None:
@@ -118,61 +49,16 @@ def strength(run: Run) -> Section | None:
     everything: list[Signatures] = []
     for task, measures in MEASURES.items():
         part = run.of_task(task)
-        if found := _signatures(part, task):
+        if found := signatures(part, task):
             said += [f"{_begun(text)}." for measure in measures if (text := _takeaway(found, measure))]
-            remarks += [plots.unless_said(part.of_problems(_problems(found))).strip(), _left_out(found, task)]
+            remarks += [plots.unless_said(part.of_problems(problems_of(found))).strip(), _left_out(found, task)]
             tables.append(_table(part, found, measures, f"{SUBJECTS[task]} on strong and weak signatures"))
             figures += _figures(part, found, measures)
             everything += found
     if everything:
         remarks = [remark for remark in dict.fromkeys(remarks) if remark]
         return Section(TITLE, "strength", [*said, _definition(everything)], tables, figures, remarks)
-    return Section(TITLE, "strength", [UNKNOWN]) if _expected(run) else None
-
-
-def _signatures(run: Run, task: str) -> list[Signatures]:
-    """Of each problem whose profiles differ in strength, and each backend."""
-    found = []
-    for problem in run.problems:
-        for result in (item for item in run.results if item.problem == problem):
-            table = _profiles(run, result)
-            if table is not None and (item := Signatures("", result, table)).differ and _tells(item, task):
-                found.append(item)
-    names = _names(run.of_problems(_problems(found)))
-    return [replace(item, name=names[item.result.problem]) for item in found]
-
-
-def _names(run: Run) -> dict[Problem, str]:
-    """Names of the problems, which leave out sizes if they can."""
-    names = [(problem.scores, problem.differing(run.varying, run.usual)) for problem in run.problems]
-    if len(set(names)) < len(names):
-        return {problem: name for name, problem in plots.named(run, run.problems)}
-    return {problem: ", ".join(filter(None, name)) for name, problem in zip(names, run.problems, strict=True)}
-
-
-def _tells(item: Signatures, task: str) -> bool:
-    """Errors of classical scores are against another truth, and NES is not compared with itself."""
-    compared = item.result.target == "dgsea" or task == "significance"
-    return compared and any(len(item.known(measure.column)) for measure in MEASURES[task])
-
-
-def _profiles(run: Run, result: Result) -> pd.DataFrame | None:
-    """All profiles of all seeds, the weakest first."""
-    frames = [frame for row in result.done if (frame := run.details(row, "profiles")) is not None]
-    frames = [frame for frame in frames if "responding" in frame]
-    return pd.concat(frames).sort_values("responding", kind="stable") if frames else None
-
-
-def _expected(run: Run) -> bool:
-    """Whether profiles of real or simulated signatures were measured, but their strengths are not known."""
-    signatures = [
-        result
-        for result in run.results
-        if (result.problem.profiles or 0) >= FEWEST
-        and result.done
-        and any(str(result.rows[0].case["source"].get(name)).startswith(SIGNATURES) for name in ("kind", "generator"))
-    ]
-    return bool(signatures) and all(_profiles(run, result) is None for result in signatures)
+    return Section(TITLE, "strength", [UNKNOWN]) if expected(run) else None
 
 
 def _definition(found: Sequence[Signatures]) -> str:
@@ -187,12 +73,8 @@ def _definition(found: Sequence[Signatures]) -> str:
     )
 
 
-def _problems(found: Sequence[Signatures]) -> list[Problem]:
-    return list(dict.fromkeys(item.result.problem for item in found))
-
-
 def _left_out(found: Sequence[Signatures], task: str) -> str:
-    count = len(_problems(found)) - MOST_PROBLEMS
+    count = len(problems_of(found)) - MOST_PROBLEMS
     return f"{SUBJECTS[task]} on {wording.plural(count, 'more problem')} in the table only." if count > 0 else ""
 
 
