@@ -244,6 +244,8 @@ def test_profiles_in_which_no_gene_responds_have_a_place(tmp_path):
     (svg,) = drawings(render(tmp_path, [(significance_row("exact", agreement(0.9)), table)]))
     assert ">0</text>" in svg
     assert "(logarithmic)" in svg
+    (dots,) = re.findall(r'd="([^"]*)"[^>]*stroke-linecap: round', svg)
+    assert dots.count("M ") == 12
 
 
 def test_profiles_of_all_seeds_count(tmp_path):
@@ -300,6 +302,17 @@ def test_real_scores_stand_beside_generated_ones(tmp_path):
     assert "on 3 kinds of scores (planted, signatures.gctx and signatures.gctx (zscore))" in whole
     assert "data/signatures.gctx, data/hallmark.gmt profiles: pert_type trt_cp" in whole
     assert "978 genes × 20 sets × 12 profiles signatures.gctx and signatures.gctx (zscore) scores" in whole
+
+
+def test_two_matrices_for_which_the_same_is_recommended_share_a_line(tmp_path):
+    rows = []
+    for name in ("one", "two"):
+        made = make_row("exact", 978, source=l1000(matrix=f"data/{name}.gctx"))
+        inputs = {f"data/{name}.gctx": f"{name}0123456789", "data/hallmark.gmt": "abcdef"}
+        rows.append(made.model_copy(update={"inputs": inputs}))
+    text = text_of(render_report(write_run(tmp_path, rows)).read_text())
+    assert "978 genes × 20 sets × 12 profiles one.gctx and two.gctx scores exact to 1e-6" in text
+    assert "matrix one.gctx" not in text, "the kind of scores says it"
 
 
 def test_of_many_problems_the_usual_one_of_each_kind(tmp_path):
