@@ -12,7 +12,13 @@ from dgsea_bench.backends import Backend, Ranking
 from dgsea_bench.backends.dense import sigmoid_sum
 from dgsea_bench.bench.clock import disturbed, repeat, time_metrics, unstable, watched_load
 from dgsea_bench.bench.memory import peak_memory
-from dgsea_bench.bench.metrics import SAMPLED_GENES, agreement_metrics, gradient_metrics, value_metrics
+from dgsea_bench.bench.metrics import (
+    RESPONDS_FROM,
+    SAMPLED_GENES,
+    Computed,
+    accuracy_by_profile,
+    accuracy_metrics,
+)
 from dgsea_bench.bench.reference import Reference, too_large, upstream, value_and_gradient
 from dgsea_bench.bench.scenario import Case, case_backend
 from dgsea_bench.core.files import write_whole
@@ -26,7 +32,7 @@ CURVE_POINTS = 500
 def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, Any]:
     """Measure a case in this process: the fields of its row, such as ``status``, ``metrics``, ``flags``.
 
-    What has many values goes into `details` as parquet: sets, timings, curves.
+    What has many values goes into `details` as parquet: sets, profiles, timings, curves.
     """
     backend = case_backend(case)
     reason = backend.unavailable(case.device)
@@ -37,8 +43,11 @@ def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, A
     gene_sets = problem.gene_sets.to(case.device)
     warm_up(backend, case)
 
-    metrics, value, ranking = _accuracy_and_memory(backend, case, scores, gene_sets, reference)
+    metrics, found, ranking = _accuracy_and_memory(backend, case, scores, gene_sets, reference)
+    value = np.asarray(found.value)
     write_table(details / "sets.parquet", _per_set(problem, value, reference))
+    each = accuracy_by_profile(found, _truth(backend, reference), reference.classical)
+    write_table(details / "profiles.parquet", facts_of_profiles(problem).assign(**each))
     write_table(
         details / "curves.parquet",
         _curve(backend, ranking, gene_sets, value if reference.classical is None else reference.classical),
@@ -62,7 +71,7 @@ def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, A
 
 def _accuracy_and_memory(
     backend: Backend, case: Case, scores: torch.Tensor, gene_sets: GeneSets, reference: Reference
-) -> tuple[dict[str, float], np.ndarray, Ranking]:
+) -> tuple[dict[str, float], Computed, Ranking]:
     """The first full-size calls: nothing is timed before their results have been compared with the truth."""
     metrics: dict[str, float] = {}
     with peak_memory(case.device) as forward, torch.no_grad():
@@ -72,11 +81,8 @@ def _accuracy_and_memory(
     value = result.double().cpu().numpy()
     if not np.isfinite(value).all():
         raise RuntimeError(f"{case.label} returned scores that are not finite")
-    truth = reference.classical if backend.target == "gsea" else reference.value
-    if truth is not None:
-        metrics |= value_metrics(value, truth)
-    if reference.classical is not None:
-        metrics |= agreement_metrics(value, reference.classical)
+    found, truth = Computed(value), _truth(backend, reference)
+    metrics |= accuracy_metrics(found, truth, reference.classical)
     if backend.target == "dgsea":
         metrics["rank_error"] = _rank_error(scores, ranking)
         metrics["positions_kept"] = float(backend.positions(ranking).isfinite().sum()) / scores.numel()
@@ -86,9 +92,15 @@ def _accuracy_and_memory(
         metrics["step_peak_mib"] = step.mib
         if not np.isfinite(gradient).all():
             raise RuntimeError(f"{case.label} returned a gradient that is not finite")
-        if reference.gradient is not None:
-            metrics |= gradient_metrics(gradient, reference.gradient)
-    return metrics, value, ranking
+        metrics |= accuracy_metrics(Computed(None, gradient), truth, None)
+        found = Computed(value, gradient)
+    return metrics, found, ranking
+
+
+def _truth(backend: Backend, reference: Reference) -> Computed:
+    """What a backend is held to: dGSEA, or classical scores, which have no gradient."""
+    soft = backend.target == "dgsea"
+    return Computed(reference.value, reference.gradient) if soft else Computed(reference.classical)
 
 
 def _rank_error(scores: torch.Tensor, ranking: Ranking) -> float:
@@ -187,6 +199,18 @@ def facts(problem: Problem) -> dict[str, Any]:
         "tied_share": problem.tied_share,
         "dropped": problem.gene_sets.dropped_by_reason,
     }
+
+
+def facts_of_profiles(problem: Problem) -> pd.DataFrame:
+    """A row per profile: ``profile``, its ``name``, and how many of its genes are ``responding``."""
+    count = len(problem.scores)
+    return pd.DataFrame(
+        {
+            "profile": np.arange(count),
+            "name": list(problem.profiles) or [""] * count,
+            "responding": (problem.scores.abs() >= RESPONDS_FROM).sum(-1).numpy(),
+        }
+    )
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:

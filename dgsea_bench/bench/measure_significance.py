@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dgsea_bench.backends import Backend
 from dgsea_bench.bench.clock import disturbed, quartiles, repeat, time_metrics, unstable, watched_load
-from dgsea_bench.bench.measure import facts, warm_up, write_table
+from dgsea_bench.bench.measure import facts, facts_of_profiles, warm_up, write_table
 from dgsea_bench.bench.memory import peak_memory
 from dgsea_bench.bench.metrics import (
     agreement_metrics,
@@ -62,7 +62,8 @@ def measure_significance(case: Case, reference: Reference, details: Path) -> dic
         raise RuntimeError(f"{case.label} returned scores that are not finite")
     table = _per_set(problem, results, case.null, reference)
     write_table(details / "sets.parquet", table)
-    profiles = _per_profile(table, compare=method.target == "dgsea" or isinstance(method, Witness))
+    agreeing = _per_profile(table, compare=method.target == "dgsea" or isinstance(method, Witness))
+    profiles = facts_of_profiles(problem).merge(agreeing, on="profile", validate="one_to_one")
     write_table(details / "profiles.parquet", profiles)
     metrics = {"null_peak_mib": first.mib} | _agreement(table, profiles, scores.shape[0])
     metrics["nes_missing"] = float(table["nes"].isna().mean())

@@ -10,6 +10,11 @@ import scipy
 
 MIN_SETS_FOR_RANK_CORRELATION = 10
 SAMPLED_GENES = 256
+RESPONDS_FROM = 2.0
+"""A gene responds if abs(score) is at least this. CMap's signature strength counts landmark genes with abs(z) >= 2
+(Subramanian et al. 2017, Cell, doi 10.1016/j.cell.2017.10.049)."""
+OF_A_PROFILE = ("value_error_mean", "value_error_scaled", "gradient_error", "es_spearman")
+"""Metrics of scores and gradients that are told of each profile too."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,41 @@ def agreement_metrics(value: np.ndarray, classical: np.ndarray) -> dict[str, flo
         if each:
             result["es_spearman"] = float(np.median(each))
     return result
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Scores (B, P) and the gradient (B, G) of Σ u·dES, from a backend or as they truly are; None where unknown."""
+
+    value: np.ndarray | None = None
+    gradient: np.ndarray | None = None
+
+    def profile(self, number: int) -> "Computed":
+        """That profile alone, as a batch of one."""
+        return Computed(_one(self.value, number), _one(self.gradient, number))
+
+
+def _one(values: np.ndarray | None, number: int) -> np.ndarray | None:
+    return None if values is None else values[number, None]
+
+
+def accuracy_metrics(found: Computed, truth: Computed, classical: np.ndarray | None) -> dict[str, float]:
+    """Errors against the truth, and agreement with classical ES (B, P), as far as both are known."""
+    metrics: dict[str, float] = {}
+    if found.value is not None and truth.value is not None:
+        metrics |= value_metrics(found.value, truth.value)
+    if found.value is not None and classical is not None:
+        metrics |= agreement_metrics(found.value, classical)
+    if found.gradient is not None and truth.gradient is not None:
+        metrics |= gradient_metrics(found.gradient, truth.gradient)
+    return metrics
+
+
+def accuracy_by_profile(found: Computed, truth: Computed, classical: np.ndarray | None) -> dict[str, np.ndarray]:
+    """The metrics of `OF_A_PROFILE` for each profile alone, (B,) each; NaN where unknown."""
+    profiles = range(0 if found.value is None else len(found.value))
+    each = [accuracy_metrics(found.profile(one), truth.profile(one), _one(classical, one)) for one in profiles]
+    return {name: np.array([metrics.get(name, np.nan) for metrics in each]) for name in OF_A_PROFILE}
 
 
 def profile_agreement(nes: np.ndarray, classical: np.ndarray) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -96,6 +97,23 @@ def axes_in(figure: Figure, left: float, right: float, top: float, bottom: float
     seaborn.despine(ax=axes)
     axes.set_axisbelow(True)
     return axes
+
+
+def in_lines(name: str, characters: int, most: int) -> str:
+    """A name in lines of so many characters, `most` of them; what is too long for that is shortened."""
+    lines = textwrap.wrap(name, characters + 1, break_on_hyphens=False, break_long_words=False) or [""]
+    kept = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+    return "\n".join(shortened(line.removesuffix(","), characters) for line in kept if line)
+
+
+def lines_of(names: Sequence[str]) -> int:
+    """Lines of the name that has most."""
+    return max(name.count("\n") + 1 for name in names)
+
+
+def longest_line(names: Sequence[str]) -> int:
+    """Characters of the longest line of any name."""
+    return max(len(line) for name in names for line in name.split("\n"))
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:

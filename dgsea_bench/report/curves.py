@@ -54,8 +54,7 @@ def _choose(run: Run) -> tuple[Problem, Curves] | None:
             found.setdefault(result.problem, {})[result.label] = frame
 
     def merit(problem: Problem) -> tuple[object, ...]:
-        real = any(name == "ranking" for name, _ in problem.settings)
-        return (real, problem.scores == "planted", len(found[problem]), problem.order)
+        return (problem.real, problem.scores == "planted", len(found[problem]), problem.order)
 
     if not found:
         return None

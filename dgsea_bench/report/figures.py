@@ -19,7 +19,10 @@ from dgsea_bench.report.canvas import (
     as_svg,
     axes_in,
     canvas,
+    in_lines,
     legend,
+    lines_of,
+    longest_line,
     name_rows,
     title,
 )
@@ -54,7 +57,7 @@ def looks(labels: Sequence[str], baselines: Sequence[str]) -> dict[str, Look]:
 
 def trend(series: Sequence[Series], x_title: str, y_title: str, y_form: Form) -> str:
     """Cost or error against a size on logarithmic axes, each line labelled at its end."""
-    labels = sum(_room(item) for item in series)
+    labels = sum(room_for(item) for item in series)
     direct = labels <= MOST_LABELS
     with canvas(max(HEIGHT, labels + 86) if direct else HEIGHT + 20 * len(series)) as figure:
         bottom = 52 if direct else 52 + 20 * len(series)
@@ -68,7 +71,7 @@ def trend(series: Sequence[Series], x_title: str, y_title: str, y_form: Form) ->
         axes.set_ylabel("")
         title(figure, y_title, 12)
         if direct:
-            _label_ends(axes, series)
+            label_ends(axes, series)
         else:
             legend(figure, series, columns=1, markers=True, lines=True)
         return as_svg(figure)
@@ -80,13 +83,13 @@ def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_fo
     With one category only, the backends are the categories.
     """
     alone = len(categories) == 1
-    names = [shortened(name, 28) for name in ([item.label for item in series] if alone else categories)]
+    names = [shortened(item.label, 28) for item in series] if alone else [in_lines(name, 28, 3) for name in categories]
     columns = 1 if max(len(item.label) for item in series) > 26 else 2
     legend_height = 0 if alone else 22 * math.ceil(len(series) / columns)
-    row_height = 30 if alone else max(34, 13 * len(series))
+    row_height = 30 if alone else max(34, 13 * len(series), 16 * lines_of(names) + 6)
     height = 80 + row_height * len(names) + legend_height
     with canvas(height) as figure:
-        left = 24 + 7.4 * max(len(name) for name in names)
+        left = 24 + 7.4 * longest_line(names)
         axes = axes_in(figure, left=left, right=26, top=30, bottom=42 + legend_height)
         for number, item in enumerate(series):
             shift = number if alone else (number - (len(series) - 1) / 2) * 0.66 / len(series)
@@ -156,14 +159,14 @@ def _draw_dots(axes: Axes, item: Series, shift: float) -> None:
     )  # fmt: skip
 
 
-def _label_ends(axes: Axes, series: Sequence[Series]) -> None:
+def label_ends(axes: Axes, series: Sequence[Series]) -> None:
     """Labels to the right of the axes, moved apart, each tied to the last point of its line."""
     height = axes.bbox.height
     ends, rooms = [], []
     for item in series:
         _, y = axes.transData.transform((item.points[-1].x, item.points[-1].y))
         ends.append(y - axes.bbox.y0)
-        rooms.append(_room(item))
+        rooms.append(room_for(item))
     for item, y in zip(series, spread(ends, rooms, height), strict=True):
         text = "\n".join([shortened(item.label, 24), *(shortened(note, 28) for note in item.notes)])
         last = item.points[-1]
@@ -177,7 +180,7 @@ def _label_ends(axes: Axes, series: Sequence[Series]) -> None:
         )  # fmt: skip
 
 
-def _room(item: Series) -> float:
+def room_for(item: Series) -> float:
     """Height of a label with its notes."""
     return LINE_STEP * (1 + len(item.notes)) + 3
 

@@ -1,17 +1,24 @@
 """Drawing ratios with their intervals: a row per case on a logarithmic axis, with 1 and the tolerance marked."""
 
-import textwrap
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from dgsea_bench.report.canvas import FAINT, Series, as_svg, axes_in, canvas, legend, name_rows, title
+from dgsea_bench.report.canvas import (
+    FAINT,
+    Series,
+    as_svg,
+    axes_in,
+    canvas,
+    in_lines,
+    legend,
+    longest_line,
+    name_rows,
+    title,
+)
 from dgsea_bench.report.figures import log_axis
-from dgsea_bench.report.wording import shortened
 
 BAND = "#ecece8"
-LINE = 32
-"""Characters of a line of a name, which has two at most."""
 
 
 def forest(
@@ -23,10 +30,10 @@ def forest(
     span: tuple[float, float],
 ) -> str:
     """A point with its interval in each row, which is the point's `x`; `span` is what the axis shows at least."""
-    shown = [_in_two_lines(name) for name in names]
+    shown = [in_lines(name, 32, 2) for name in names]
     height = 98 + (36 if any("\n" in name for name in shown) else 24) * len(shown)
     with canvas(height) as figure:
-        left = 24 + 7.2 * max(len(line) for name in shown for line in name.split("\n"))
+        left = 24 + 7.2 * longest_line(shown)
         axes = axes_in(figure, left=left, right=26, top=30, bottom=62)
         axes.axvspan(*band, color=BAND, linewidth=0, zorder=0)
         axes.axvline(1, color=FAINT, linewidth=1.2, zorder=2.1)  # above the lines between rows, below the marks
@@ -47,8 +54,3 @@ def _draw(axes: Axes, item: Series) -> None:
         [point.y for point in item.points], [point.x for point in item.points],
         color=item.look.colour, marker=item.look.marker, markersize=7, linestyle="none", zorder=3,
     )  # fmt: skip
-
-
-def _in_two_lines(name: str) -> str:
-    first, *rest = textwrap.wrap(name, LINE, break_on_hyphens=False) or [""]
-    return "\n".join([first, shortened(" ".join(rest), LINE)] if rest else [first])

@@ -8,8 +8,22 @@ import numpy as np
 import seaborn
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from dgsea_bench.report.canvas import FAINT, INK, Form, Look, Series, as_svg, axes_in, canvas, legend, name_rows, title
-from dgsea_bench.report.wording import shortened
+from dgsea_bench.report.canvas import (
+    FAINT,
+    INK,
+    Form,
+    Look,
+    Series,
+    as_svg,
+    axes_in,
+    canvas,
+    in_lines,
+    legend,
+    lines_of,
+    longest_line,
+    name_rows,
+    title,
+)
 
 
 @dataclass(frozen=True)
@@ -23,12 +37,12 @@ class Sample:
 
 def distributions(categories: Sequence[str], samples: Sequence[Sample], x_title: str, x_form: Form) -> str:
     """A faint dot per value, a line between the quartiles and a marker at the median, by category and backend."""
-    names = [shortened(name, 28) for name in categories]
+    names = [in_lines(name, 28, 3) for name in categories]
     columns = 1 if max(len(item.label) for item in samples) > 26 else 2
     legend_height = 22 * math.ceil(len(samples) / columns)
-    height = 80 + max(34, 17 * len(samples)) * len(names) + legend_height
+    height = 80 + max(34, 17 * len(samples), 16 * lines_of(names) + 6) * len(names) + legend_height
     with canvas(height) as figure:
-        left = 24 + 7.4 * max(len(name) for name in names)
+        left = 24 + 7.4 * longest_line(names)
         axes = axes_in(figure, left=left, right=26, top=30, bottom=42 + legend_height)
         for number, item in enumerate(samples):
             shift = (number - (len(samples) - 1) / 2) * 0.72 / len(samples)

@@ -14,14 +14,15 @@ from dgsea_bench.report.quantities import (
     points_of,
     trend_heading,
 )
-from dgsea_bench.report.rows import Axis, Line, Problem, Result, Run
+from dgsea_bench.report.rows import AXES, Axis, Line, Problem, Result, Run, sizes_in_words
 from dgsea_bench.report.wording import capital
 
 
 def look_of(run: Run) -> dict[str, Look]:
-    """A look for every backend of the run."""
-    baselines = [row.label for row in run.rows if row.target == "gsea"]
-    return looks(run.labels, baselines)
+    """A look for every backend of the run, or of the one that it is a part of: the same on the whole page."""
+    whole = run.whole or run
+    baselines = [row.label for row in whole.rows if row.target == "gsea"]
+    return looks(whole.labels, baselines)
 
 
 def trend_figure(run: Run, lines: Sequence[Line], quantity: Quantity) -> Figure:
@@ -32,7 +33,7 @@ def trend_figure(run: Run, lines: Sequence[Line], quantity: Quantity) -> Figure:
     where = describe(run, lines[0].family)
     heading = trend_heading(lines, quantity)
     if not series:
-        return Figure(heading, None, where, missing=_nothing_drawn(quantity))
+        return Figure(heading, None, where, missing=nothing_drawn(quantity))
     svg = trend(series, f"{axis} (logarithmic)", axis_title(quantity), quantity.tick)
     caption = " ".join(part for part in (f"{where}.", *_caption(lines, series, quantity)) if part)
     return Figure(heading, svg, caption, alternative=_alternative(heading, series, quantity, str(axis)))
@@ -54,12 +55,12 @@ def dot_figure(run: Run, groups: Groups, quantity: Quantity) -> Figure:
             series.append(Series(label, look_of(run)[label], drawn, notes))
     names = [name for name, _ in groups]
     if not series:
-        return Figure(heading, None, f"{quantity.title}.", missing=_nothing_drawn(quantity))
+        return Figure(heading, None, f"{quantity.title}.", missing=nothing_drawn(quantity))
     log = quantity.kind != "agreement"
     svg = dots(names, series, axis_title(quantity), quantity.tick, log=log)
     whiskers = quantity.whiskers if any(point.low for item in series for point in item.points) else ""
     baseline = _baseline([result for result in run.results if result.problem in by_problem], quantity)
-    not_drawn = _zeros(zeros) if quantity.kind == "error" else _unmeasurable(zeros)
+    not_drawn = zeros_told(zeros) if quantity.kind == "error" else _unmeasurable(zeros)
     parts = (f"{capital(quantity.title)}.", whiskers, baseline, not_drawn)
     caption = " ".join(part for part in parts if part)
     values = [f"{item.label}: {wording.span([p.y for p in item.points], quantity.form)}" for item in series]
@@ -70,11 +71,12 @@ def describe(run: Run, problem: Problem) -> str:
     """A problem in words: scores, sizes that are fixed, and settings that differ within the run."""
     sizes = [
         f"{size:,} {axis if size != 1 else axis.removesuffix('s')}"
-        for axis in ("genes", "sets", "profiles")
+        for axis in AXES
         if (size := getattr(problem, axis)) is not None
     ]
     differing = problem.differing(run.varying)
-    return ", ".join([f"{capital(problem.scores)} scores", *sizes, *([differing] if differing else [])])
+    scores = problem.scores if problem.real else capital(problem.scores)  # names of files stay as they are
+    return ", ".join([f"{scores} scores", *sizes, *([differing] if differing else [])])
 
 
 def unless_said(run: Run) -> str:
@@ -85,11 +87,11 @@ def unless_said(run: Run) -> str:
 
 def named(run: Run, problems: list[Problem]) -> list[tuple[str, Problem]]:
     """Short names that tell the problems of this run apart; the most common settings go without saying."""
-    several = {axis: len({getattr(p, axis) for p in problems}) > 1 for axis in ("genes", "sets", "profiles")}
+    several = {axis: len({getattr(p, axis) for p in problems}) > 1 for axis in AXES}
     kinds = len({problem.scores for problem in problems}) > 1
     named = []
     for problem in problems:
-        sizes = [f"{wording.count(getattr(problem, axis))} {axis}" for axis, differs in several.items() if differs]
+        sizes = [sizes_in_words([problem], axis) for axis in AXES if several[axis]]
         differing = problem.differing(run.varying, run.usual)
         parts = [*([problem.scores] if kinds or not sizes else []), *sizes, differing]
         named.append((", ".join(part for part in parts if part), problem))
@@ -157,7 +159,7 @@ def _caption(lines: Sequence[Line], series: Sequence[Series], quantity: Quantity
     parts.append(_baseline([result for line in lines for result in line.results], quantity))
     drawn = {item.label for item in series}
     zeros = [line.label for line in lines if line.label not in drawn and points_of(line, quantity)]
-    parts.append(_zeros(zeros) if quantity.kind == "error" else _unmeasurable(zeros))
+    parts.append(zeros_told(zeros) if quantity.kind == "error" else _unmeasurable(zeros))
     gaps: dict[str, list[str]] = {}
     for line in lines:
         gaps.setdefault(_gap(line), []).append(line.label)
@@ -178,7 +180,8 @@ def _baseline(results: Sequence[Result], quantity: Quantity) -> str:
     return f"Grey: classical GSEA ({wording.listed(names)}), forward pass only, as it has no gradient."
 
 
-def _zeros(labels: Sequence[str]) -> str:
+def zeros_told(labels: Sequence[str]) -> str:
+    """Which backends have no error to draw, and why."""
     if not labels:
         return ""
     names = wording.listed(labels)
@@ -202,7 +205,8 @@ def _gap(line: Line) -> str:
     return f"{'; '.join(told)}." if told else ""
 
 
-def _nothing_drawn(quantity: Quantity) -> str:
+def nothing_drawn(quantity: Quantity) -> str:
+    """What stands in the place of a figure."""
     if quantity.kind == "error":
         return "Not drawn: no backend has an error other than zero here, or the truth is not known."
     return "Not drawn: nothing that could be measured."

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -15,12 +15,20 @@ from dgsea_bench.bench.environment import machine_name, with_commands
 from dgsea_bench.bench.metrics import Growth, growth
 from dgsea_bench.bench.results import Row, RunDirectory
 from dgsea_bench.core.errors import InputError
-from dgsea_bench.core.params import EnrichmentParams
+from dgsea_bench.core.params import EnrichmentParams, NullParams
+from dgsea_bench.report.wording import listed
 
 Axis = Literal["genes", "sets", "profiles"]
-NAMED_ELSEWHERE = {"kind", "generator", "genes", "sets", "profiles", "seed"}
+AXES: tuple[Axis, ...] = ("genes", "sets", "profiles")
+NAMED_ELSEWHERE = {"kind", "generator", "genes", "sets", "profiles", "seed", "transform"}
+SCORES_FILES = ("ranking", "matrix")
+"""Settings that name the file with the scores, whose name is the kind of scores too."""
+FILES = (*SCORES_FILES, "gene_sets")
 NOT_OF_THE_NULL = {"seed", "gradient"}
 """Seeds are repetitions; a gradient through the denominators is not measured."""
+CONDITIONS = {item.name for kind in (EnrichmentParams, NullParams) for item in fields(kind)}
+CONDITIONS |= {"dtype", "device", "threads", "machine"}
+"""Settings of how something was measured, beside those of what it was measured on."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Problem:
     """What a backend was measured on and under.
 
     Attributes:
-        scores: the kind of scores: a generator's name, or the name of a ranking's file.
+        scores: the kind of scores: a generator's name, or the name of the file with the scores.
         settings: everything else that was fixed, as (name, value); seeds are left out, they are repetitions.
     """
 
@@ -43,6 +51,23 @@ class Problem:
         """Sorts problems by size, then by kind of scores."""
         sizes = [-1 if size is None else size for size in (self.genes, self.sets, self.profiles)]
         return (*sizes, self.scores, self.settings)
+
+    @property
+    def real(self) -> bool:
+        """Whether its scores come from a file."""
+        return any(name in SCORES_FILES for name, _ in self.settings)
+
+    @property
+    def conditions(self) -> tuple[tuple[str, str], ...]:
+        """The settings of how it was measured, whatever it was measured on."""
+        return tuple(item for item in self.settings if item[0] in CONDITIONS)
+
+    @property
+    def settings_beside_scores(self) -> tuple[tuple[str, str], ...]:
+        """All settings but those that name the file with the scores, and what is in it."""
+        files = {value for name, value in self.settings if name in SCORES_FILES}
+        told = {*SCORES_FILES, *(f"sha256 of {file}" for file in files)}
+        return tuple(item for item in self.settings if item[0] not in told)
 
     def without(self, axis: Axis) -> "Problem":
         """The same, whatever its size along that axis."""
@@ -126,21 +151,31 @@ class Run:
     Attributes:
         path: the directory with ``details``. environments: environment_id -> description.
         elsewhere: (case_id, environment_id) -> directory, of rows whose ``details`` lie in another one.
+        whole: the run that this is a part of, if it is: colours, names of files and sizes are the same in both.
     """
 
     path: Path
     rows: tuple[Row, ...]
     environments: dict[str, Any]
     elsewhere: Mapping[tuple[str, str], Path] = field(default_factory=dict)
+    whole: "Run | None" = None
 
     def of_task(self, task: str) -> "Run":
         """The rows of that task alone, ``"enrichment"`` or ``"significance"``."""
-        return replace(self, rows=tuple(row for row in self.rows if row.task == task))
+        return self._part(row for row in self.rows if row.task == task)
+
+    def of_problems(self, problems: Iterable[Problem]) -> "Run":
+        """The rows of these problems alone: settings that vary elsewhere need not be told there."""
+        wanted = set(problems)
+        return self._part(row for row in self.rows if self.problem(row) in wanted)
+
+    def _part(self, rows: Iterable[Row]) -> "Run":
+        return replace(self, rows=tuple(rows), whole=self.whole or self)
 
     @cached_property
     def facts(self) -> dict[str, dict[str, Any]]:
         """Facts of each source, known from any case that was measured on it."""
-        return {_source_key(row): row.problem for row in self.rows if row.problem}
+        return {_source_key(row): row.problem for row in (self.whole or self).rows if row.problem}
 
     @cached_property
     def labels(self) -> list[str]:
@@ -162,12 +197,16 @@ class Run:
 
     @cached_property
     def varying(self) -> list[str]:
-        """Names of the settings that take more than one value in this run, so that they must be told."""
+        """Names of the settings that take more than one value in this run, so that they must be told.
+
+        The file with the scores is told by the kind of scores, unless another one has its name.
+        """
         values: dict[str, set[str]] = {}
         for problem in self.problems:
             for name, value in problem.settings:
                 values.setdefault(name, set()).add(value)
-        return [name for name, found in values.items() if len(found) > 1]
+        told = {name for name in SCORES_FILES if all(value == Path(value).name for value in values.get(name, ()))}
+        return [name for name, found in values.items() if len(found) > 1 and name not in told]
 
     @cached_property
     def usual(self) -> dict[str, str]:
@@ -175,9 +214,17 @@ class Run:
         defaults = {name: str(value) for name, value in asdict(EnrichmentParams()).items()}
         usual = {}
         for name in self.varying:
-            found = Counter(str(dict(problem.settings).get(name)) for problem in self.problems)
+            found = Counter(value for problem in self.problems for key, value in problem.settings if key == name)
             usual[name] = max(found, key=lambda value: (found[value], value == defaults.get(name)))
         return usual
+
+    @cached_property
+    def file_names(self) -> dict[str, str]:
+        """Path of a file that is read -> its name; with its folder where files of several folders have that name."""
+        sources = [row.case["source"] for row in (self.whole or self).rows]
+        paths = {str(source[name]) for source in sources for name in FILES if name in source}
+        found = Counter(Path(path).name for path in paths)
+        return {path: path if found[Path(path).name] > 1 else Path(path).name for path in paths}
 
     def problem(self, row: Row) -> Problem:
         """The problem of a row; sizes of files that no case could read are None."""
@@ -185,10 +232,13 @@ class Run:
         facts = row.problem or self.facts.get(_source_key(row), {})
         sizes = {axis: facts.get(axis, source.get(axis)) for axis in ("genes", "sets", "profiles")}
         settings = {name: value for name, value in source.items() if name not in NAMED_ELSEWHERE}
+        settings |= {name: self.file_names.get(settings[name], settings[name]) for name in FILES if name in settings}
+        if "select" in settings:
+            settings["select"] = selection_in_words(settings["select"])
         null = row.case.get("null") or {}
         settings |= {name: value for name, value in null.items() if name not in NOT_OF_THE_NULL}
         settings |= row.case["params"] | {name: row.case[name] for name in ("dtype", "device", "threads")}
-        settings |= {f"sha256 of {path}": digest[:12] for path, digest in row.inputs.items()}
+        settings |= {f"sha256 of {self.file_names.get(path, path)}": hash_[:12] for path, hash_ in row.inputs.items()}
         settings["machine"] = machine_name(row.environment_id, self.environments)
         text = tuple((name, "none" if value is None else str(value)) for name, value in settings.items())
         return Problem(kind_of_scores(row), sizes["genes"], sizes["sets"], sizes["profiles"], text)
@@ -199,8 +249,7 @@ class Run:
 
     @cached_property
     def _lines(self) -> dict[str, dict[Problem, list[Line]]]:
-        axes: tuple[Axis, ...] = ("genes", "sets", "profiles")
-        return {axis: self._lines_along(axis) for axis in axes}
+        return {axis: self._lines_along(axis) for axis in AXES}
 
     def _lines_along(self, axis: Axis) -> dict[Problem, list[Line]]:
         families: dict[Problem, dict[str, list[Result]]] = {}
@@ -275,9 +324,21 @@ def _lasting(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kind_of_scores(row: Row) -> str:
-    """A generator's name, or the name of the ranking's file."""
+    """A generator's name, or that of the file with the scores, and how they were transformed: ``a.gctx (center)``."""
     source = row.case["source"]
-    return str(source["generator"]) if "generator" in source else Path(source.get("ranking", "unknown")).name
+    if "generator" in source:
+        return str(source["generator"])
+    name = Path(next((str(source[key]) for key in SCORES_FILES if key in source), "unknown")).name
+    transform = source.get("transform", "none")
+    return name if transform in ("none", None) else f"{name} ({transform})"
+
+
+def selection_in_words(select: Any) -> str:
+    """Which profiles of a matrix were taken: ``pert_type trt_cp and cell_id A375 or MCF7``, ``all``."""
+    if not isinstance(select, Mapping):
+        return str(select or "all")
+    values = {key: value if isinstance(value, list | tuple) else [value] for key, value in select.items()}
+    return listed([f"{key} {listed([str(item) for item in wanted], 'or')}" for key, wanted in values.items()]) or "all"
 
 
 def sizes_in_words(problems: Sequence[Problem], axis: Axis = "genes") -> str:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from typing import get_args
 
 from dgsea_bench.bench.spec import Status
@@ -13,7 +12,8 @@ from dgsea_bench.report.content import Figure, Headline, Section
 from dgsea_bench.report.curves import curve_figure
 from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME
 from dgsea_bench.report.ranking import ranking
-from dgsea_bench.report.rows import Axis, Problem, Run, sizes_in_words
+from dgsea_bench.report.rows import AXES, Axis, Problem, Run, sizes_in_words
+from dgsea_bench.report.strength import strength
 from dgsea_bench.report.temperatures import temperatures
 from dgsea_bench.report.verdict import (
     NEEDS,
@@ -40,6 +40,8 @@ USUAL: tuple[Status, ...] = ("done", "skipped", "failed")
 """Counted even where there is none of them."""
 MOST_FAMILIES = 3
 """Of many sets of lines that differ in a setting, so many are drawn; the tables hold them all."""
+MOST_KINDS = 12
+"""Problems in a figure of kinds of scores."""
 
 
 def headline(run: Run) -> Headline:
@@ -89,7 +91,14 @@ def accuracy_and_cost(run: Run) -> Section | None:
     groups = plots.named(run, run.problems)
     figures = [plots.dot_figure(run, groups, quantity) for quantity in quantities]
     only = "One number of genes was measured, so there is no growth to show."
-    return Section("Accuracy and cost", "growth", [f"{only}{plots.unless_said(run)}"], figures=figures)
+    said = [f"{only}{plots.unless_said(run)}", *_of_all_profiles(run)]
+    return Section("Accuracy and cost", "growth", said, figures=figures)
+
+
+def _of_all_profiles(run: Run) -> list[str]:
+    """What costs are of, where that is not the same for all problems."""
+    differ = len({problem.profiles for problem in run.problems}) > 1
+    return ["Times and memory are those of all profiles of a problem together."] if differ else []
 
 
 def other_axes(run: Run) -> Section | None:
@@ -104,17 +113,38 @@ def other_axes(run: Run) -> Section | None:
 
 
 def kinds_of_scores(run: Run) -> Section | None:
-    """Errors by generator, at the size where most kinds were measured; not where `accuracy_and_cost` has them all."""
-    by_size: dict[Problem, list[Problem]] = {}
-    for problem in run.problems:
-        by_size.setdefault(replace(problem, scores=""), []).append(problem)
-    problems = max(by_size.values(), key=len)
-    if len(problems) < 2 or not run.lines("genes"):
+    """Errors and cost by kind of scores, at the number of genes where most kinds were measured.
+
+    Not where `accuracy_and_cost` has them all. Gene sets and profiles need not be the same: names tell them.
+    """
+    problems = _most_kinds(run)
+    if len({problem.scores for problem in problems}) < 2 or not run.lines("genes"):
         return None
-    groups = [(problem.scores, problem) for problem in problems]
-    figures = [plots.dot_figure(run, groups, quantity) for quantity in (ERROR, GRADIENT)]
-    size = plots.describe(run, replace(problems[0], scores="all")).partition(", ")[2]
-    return Section("Kinds of scores", "kinds", [f"All at {size}."], figures=figures)
+    part = run.of_problems(problems)
+    groups = plots.named(part, part.problems)
+    figures = [plots.dot_figure(part, groups, quantity) for quantity in (ERROR, GRADIENT, TIME, MEMORY)]
+    said = [f"All at {sizes_in_words(problems)}{_shared(run, part)}.{plots.unless_said(part)}"]
+    return Section("Kinds of scores", "kinds", [*said, *_of_all_profiles(part)], figures=figures)
+
+
+def _most_kinds(run: Run) -> list[Problem]:
+    """Problems of one number of genes, measured in the same way; of very many, one of each kind of scores."""
+    alike: dict[object, list[Problem]] = {}
+    for problem in run.problems:
+        alike.setdefault((problem.genes, problem.conditions), []).append(problem)
+    problems = max(alike.values(), key=lambda found: (len({problem.scores for problem in found}), len(found)))
+    if len(problems) <= MOST_KINDS:
+        return problems
+    usual = sorted(problems, key=lambda problem: len(problem.differing(run.varying, run.usual)))
+    return sorted({problem.scores: problem for problem in reversed(usual)}.values(), key=lambda problem: problem.order)
+
+
+def _shared(run: Run, part: Run) -> str:
+    """What is the same for all problems of a part, and differs elsewhere or is a size: ``, 50 sets, 1 profile``."""
+    axes = [axis for axis in AXES[1:] if len({getattr(problem, axis) for problem in part.problems}) == 1]
+    differing = part.problems[0].differing(name for name in run.varying if name not in part.varying)
+    told = [sizes_in_words(part.problems, axis) for axis in axes]
+    return "".join(f", {text}" for text in (*told, differing) if text)
 
 
 def running_sums(run: Run) -> Section:
@@ -186,6 +216,7 @@ def _of(task: str, *builders: Builder) -> list[Builder]:
 SECTIONS: tuple[Builder, ...] = (
     *_of("enrichment", verdict, accuracy_and_cost, other_axes, kinds_of_scores, running_sums, agreement),
     *_of("significance", ranking, temperatures, calibration),
+    strength,
     all_cases,
     environments,
     how_to_read,

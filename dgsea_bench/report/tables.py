@@ -1,13 +1,14 @@
 """Tables from rows."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.report import wording
 from dgsea_bench.report.content import Cell, Table
-from dgsea_bench.report.rows import Problem, Result, Run
+from dgsea_bench.report.rows import FILES, SCORES_FILES, Problem, Result, Run, selection_in_words
 from dgsea_bench.report.verdict import CLOSE, EXACT, Group, Recommendation
 
 NOTABLE_GRADIENT_ERROR = 0.01
@@ -40,7 +41,7 @@ def verdict_table(run: Run, groups: Sequence[Group]) -> Table:
 
 
 def _problem_cell(run: Run, group: Group) -> Cell:
-    names = [name for name in run.varying if name != "ranking"]
+    names = [name for name in run.varying if name not in SCORES_FILES]
     notes = [wording.listed(group.kinds) + " scores", group.problem.differing(names)]
     return Cell(size_in_words(group.problem), ", ".join(note for note in notes if note))
 
@@ -150,8 +151,8 @@ def _metric_cell(row: Row, name: str) -> Cell:
 
 
 def _seed(run: Run, row: Row) -> str:
-    seeds = {other.case["source"].get("seed") for other in run.rows}
-    return f"seed {row.case['source'].get('seed')}" if len(seeds) > 1 else ""
+    seeds = {other.case["source"]["seed"] for other in run.rows if "seed" in other.case["source"]}
+    return f"seed {row.case['source']['seed']}" if len(seeds) > 1 and "seed" in row.case["source"] else ""
 
 
 def unfinished_table(run: Run) -> Table | None:
@@ -184,20 +185,31 @@ def flagged_table(run: Run) -> Table | None:
 
 
 def inputs_table(run: Run) -> Table | None:
-    """Sizes of sets, ties, and sets that were left out, for each problem."""
-    facts = {run.problem(row): row.problem for row in run.rows if row.problem}
-    if not facts:
+    """Sizes of sets, ties, sets that were left out, and files that were read, for each problem."""
+    measured = {run.problem(row): row for row in run.rows if row.problem}
+    if not measured:
         return None
     body = []
-    for problem in sorted(facts, key=lambda problem: problem.order):
-        fact = facts[problem]
+    for problem in sorted(measured, key=lambda problem: problem.order):
+        fact = measured[problem].problem
         dropped = "; ".join(f"{number:,}: {reason}" for reason, number in fact.get("dropped", {}).items())
         sizes = f"{fact['smallest_set']:,} to {fact['largest_set']:,}" if "smallest_set" in fact else wording.UNKNOWN
         ties = f"{fact['tied_share']:.1%}".replace("%", " %") if "tied_share" in fact else wording.UNKNOWN
         name = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
-        body.append([name, Cell(sizes), Cell(ties), Cell(dropped or "none")])
-    header = ["scores, genes × sets × profiles", "genes per set", "tied genes", "sets left out"]
+        body.append([name, Cell(sizes), Cell(ties), Cell(dropped or "none"), _source_cell(measured[problem])])
+    header = ["scores, genes × sets × profiles", "genes per set", "tied genes", "sets left out", "read from"]
+    if not any(cells[-1].text for cells in body):
+        header, body = header[:-1], [cells[:-1] for cells in body]
     return Table("What was measured on", header, body)
+
+
+def _source_cell(row: Row) -> Cell:
+    """What was read, which of its profiles, and what tells the content of the files."""
+    source = row.case["source"]
+    read = ", ".join(str(source[name]) for name in FILES if name in source)
+    profiles = f"profiles: {selection_in_words(source['select'])}; " if "select" in source else ""
+    hashes = ", ".join(f"{Path(path).name} {digest[:12]}" for path, digest in row.inputs.items())
+    return Cell(read, f"{profiles}sha256: {hashes}" if hashes else profiles.removesuffix("; "))
 
 
 def machines(run: Run) -> list[str]:

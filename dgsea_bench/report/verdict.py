@@ -125,7 +125,7 @@ def grouped(recommendations: Sequence[Sequence[Recommendation]]) -> list[Group]:
     """Recommendations of each need, joined over kinds of scores that agree."""
     groups: dict[tuple[object, ...], list[tuple[Recommendation, ...]]] = {}
     for each in zip(*recommendations, strict=True):
-        problem = replace(each[0].problem, scores="", settings=_settings_without_files(each[0].problem))
+        problem = replace(each[0].problem, scores="", settings=each[0].problem.settings_beside_scores)
         answer = tuple(item.chosen.label if item.chosen else item.why for item in each)
         groups.setdefault((problem, answer), []).append(each)
     return [
@@ -136,10 +136,6 @@ def grouped(recommendations: Sequence[Sequence[Recommendation]]) -> list[Group]:
         )
         for members in groups.values()
     ]
-
-
-def _settings_without_files(problem: Problem) -> tuple[tuple[str, str], ...]:
-    return tuple(item for item in problem.settings if item[0] != "ranking")
 
 
 def sentences(recommendations: Sequence[Sequence[Recommendation]], results: Sequence[Result]) -> list[str]:

@@ -176,7 +176,8 @@ def kill_and_resume(undisturbed, folder, kills, seed):
     assert kept(folder) == expected
     for case_id, (status, *_) in expected.items():
         details = {path.name for path in (folder / "details" / case_id).glob("*")}
-        assert details == ({"sets.parquet", "curves.parquet", "timings.parquet"} if status == "done" else set())
+        written = {f"{name}.parquet" for name in ("sets", "profiles", "curves", "timings")}
+        assert details == (written if status == "done" else set())
     assert not list(folder.rglob("*.partial"))
 
 

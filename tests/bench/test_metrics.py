@@ -2,11 +2,22 @@
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from dgsea_bench.bench.metrics import METRICS, agreement_metrics, gradient_metrics, growth, value_metrics
+from dgsea_bench.bench.metrics import (
+    METRICS,
+    OF_A_PROFILE,
+    Computed,
+    accuracy_by_profile,
+    accuracy_metrics,
+    agreement_metrics,
+    gradient_metrics,
+    growth,
+    value_metrics,
+)
 
 NUMBERS = arrays.arrays(float, (2, 12), elements=st.floats(-1, 1).filter(lambda x: x == 0 or abs(x) > 1e-6))
 
@@ -93,6 +104,38 @@ def test_rank_correlation_is_the_median_over_profiles():
     up = np.arange(1.0, 13)
     value = np.stack([up, up, -up])
     assert agreement_metrics(value, np.stack([up] * 3))["es_spearman"] == pytest.approx(1)
+
+
+@given(seed=st.integers(0, 10**6), profiles=st.integers(1, 5))
+def test_a_profile_alone_has_the_metrics_of_a_batch_of_one(seed, profiles):
+    rng = np.random.default_rng(seed)
+    truth = Computed(rng.standard_normal((profiles, 12)), rng.standard_normal((profiles, 40)))
+    found = Computed(truth.value + 0.01 * rng.standard_normal((profiles, 12)), 1.5 * truth.gradient)
+    classical = rng.standard_normal((profiles, 12))
+    each = accuracy_by_profile(found, truth, classical)
+    assert set(each) == set(OF_A_PROFILE) <= set(METRICS)
+    relative = np.abs(found.value - truth.value) / np.abs(truth.value)
+    np.testing.assert_allclose(each["value_error_mean"], relative.mean(1))
+    scaled = np.abs(found.value - truth.value).max(1) / np.abs(truth.value).max(1)
+    np.testing.assert_allclose(each["value_error_scaled"], scaled)
+    np.testing.assert_allclose(each["gradient_error"], 0.5)
+    spearman = [scipy.stats.spearmanr(a, b).statistic for a, b in zip(found.value, classical)]
+    np.testing.assert_allclose(each["es_spearman"], spearman)
+    together = accuracy_metrics(found, truth, classical)
+    assert together["value_error_mean"] == pytest.approx(each["value_error_mean"].mean())
+    assert together["es_spearman"] == pytest.approx(np.median(each["es_spearman"]))
+    assert together["gradient_error"] == pytest.approx(0.5)
+
+
+def test_what_is_not_known_of_a_profile_is_nan():
+    value, nine = np.ones((2, 12)), np.arange(18.0).reshape(2, 9)
+    each = accuracy_by_profile(Computed(value), Computed(), None)
+    assert all(np.isnan(values).all() and values.shape == (2,) for values in each.values())
+    each = accuracy_by_profile(Computed(nine, np.ones((2, 5))), Computed(nine, np.zeros((2, 5))), nine)
+    assert np.isnan(each["es_spearman"]).all(), "fewer than ten sets"
+    assert np.isnan(each["gradient_error"]).all(), "a gradient that vanishes"
+    assert (each["value_error_scaled"] == 0).all()
+    assert accuracy_metrics(Computed(), Computed(), None) == {}
 
 
 @given(slope=st.floats(-1, 3), factor=st.floats(1e-6, 1e3), sizes=st.sets(st.integers(2, 10**6), min_size=3))

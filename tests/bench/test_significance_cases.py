@@ -158,6 +158,9 @@ def test_agreement_is_that_of_the_public_functions(tmp_path):
         )
         each.append(stats.spearmanr(soft, hard).statistic)
     np.testing.assert_allclose(tables["profiles"]["spearman"], each, atol=1e-12)
+    assert tables["profiles"]["profile"].tolist() == [0, 1, 2, 3]
+    assert tables["profiles"]["name"].tolist() == [""] * 4
+    assert tables["profiles"]["responding"].tolist() == (problem.scores.abs() >= 2).sum(1).tolist()
     assert metrics["nes_spearman"] == pytest.approx(np.median(each))
     assert metrics["nes_spearman_lowest"] == pytest.approx(min(each))
     assert len(tables["sets"]) == 4 * 12

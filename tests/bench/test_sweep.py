@@ -192,11 +192,29 @@ def test_the_details_hold_each_set_and_a_running_sum(tiny):
     assert curve["gene_set"].iloc[0] == largest
 
 
+def test_the_details_hold_each_profile(tiny):
+    _, directory, rows, _ = tiny
+    names = ["profile", "name", "responding", "value_error_mean", "value_error_scaled", "gradient_error", "es_spearman"]
+    for label in ("exact", "nyswin", "hard"):
+        row = rows[label, 40]
+        table = pd.read_parquet(directory.details(case_of(row)) / "profiles.parquet")
+        assert table.columns.tolist() == names
+        assert table[["profile", "name"]].to_numpy().tolist() == [[0, ""]]
+        scores = case_of(row).source.load().scores
+        assert table["responding"].tolist() == [int((scores.abs() >= 2).sum())]
+        for name in names[3:]:  # one profile, so that its metrics are those of all
+            assert table[name].item() == pytest.approx(row.metrics.get(name, np.nan), nan_ok=True)
+    assert np.isnan(table["gradient_error"].item()), "hard has no gradient"
+
+
 def test_a_problem_without_truth_has_details_without_truth(tiny):
     _, directory, rows, _ = tiny
     sets = pd.read_parquet(directory.details(case_of(rows["exact", 60])) / "sets.parquet")
     assert sets["truth"].isna().all()
     assert sets["value"].notna().all()
+    profiles = pd.read_parquet(directory.details(case_of(rows["exact", 60])) / "profiles.parquet")
+    assert profiles[["value_error_mean", "value_error_scaled", "gradient_error"]].isna().all(axis=None)
+    assert profiles["es_spearman"].notna().all()
 
 
 def test_the_export_and_the_environment_are_there(tiny):

@@ -60,7 +60,8 @@ def make_row(
         "seed": 0,
     }
     source = source | source_fields
-    facts = {"genes": genes, "profiles": source.get("profiles", 1), "sets": source.get("sets", 20)}
+    profiles = source.get("profiles", 1)
+    facts = {"genes": genes, "profiles": 12 if profiles is None else profiles, "sets": source.get("sets", 20)}
     facts |= {"smallest_set": 15, "largest_set": 200, "tied_share": 0.125, "dropped": dropped or {}}
     params = {"exponent": 1.0, "tau_rank": 1.2, "tau_prefix": 1.0, "tau_abs": 0.6}
     place = {"dtype": "float64", "device": "cpu", "threads": 1}
@@ -81,6 +82,19 @@ def make_row(
     )
 
 
+def l1000(matrix: str = "data/signatures.gctx", gene_sets: str = "data/hallmark.gmt", **fields) -> dict:
+    """A source of real signatures."""
+    source = {"kind": "l1000", "matrix": matrix, "gene_sets": gene_sets, "transform": "none", "profiles": None}
+    return source | {"select": {"pert_type": "trt_cp"}, "min_size": 15, "max_size": 500, "seed": 0} | fields
+
+
+def of_signatures(responding: np.ndarray, **columns) -> pd.DataFrame:
+    """A table of profiles in which so many genes respond."""
+    profiles = range(len(responding))
+    names = [f"signature{number}" for number in profiles]
+    return pd.DataFrame({"profile": profiles, "name": names, "responding": responding, **columns})
+
+
 def three_sizes() -> list[Row]:
     """exact, nyswin and hard at three sizes; nyswin is the faster one, and 0.2 % off."""
     rows = []
@@ -91,8 +105,15 @@ def three_sizes() -> list[Row]:
     return rows
 
 
-def write_run(path: Path, rows: list[Row], *, curves: bool = True, gene_set: str = "set0") -> Path:
-    """A directory with these rows, and details of those that are done."""
+def write_run(
+    path: Path,
+    rows: list[Row],
+    *,
+    curves: bool = True,
+    gene_set: str = "set0",
+    profiles: dict[str, pd.DataFrame] | None = None,
+) -> Path:
+    """A directory with these rows, and details of those that are done; `profiles` are tables by case_id."""
     directory = RunDirectory(path)
     path.mkdir(parents=True, exist_ok=True)
     for row in rows:
@@ -104,4 +125,8 @@ def write_run(path: Path, rows: list[Row], *, curves: bool = True, gene_set: str
             running_sum = np.sin(position / 32) + 0.01 * len(row.label)
             frame = {"gene_set": gene_set, "profile": 0, "position": position, "running_sum": running_sum}
             pd.DataFrame(frame).to_parquet(folder / "curves.parquet")
+    for case_id, table in (profiles or {}).items():
+        folder = path / "details" / case_id
+        folder.mkdir(parents=True, exist_ok=True)
+        table.to_parquet(folder / "profiles.parquet")
     return path
