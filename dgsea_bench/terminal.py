@@ -4,7 +4,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
 
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
@@ -30,7 +29,7 @@ class Bar:
         if out.is_terminal and not out.is_dumb_terminal:
             self.bar = Progress(*columns, console=out, transient=True, expand=expand)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Bar":
         if self.bar:
             self.bar.start()
         return self
