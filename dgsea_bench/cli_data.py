@@ -111,8 +111,9 @@ def _agreed(wanted: list[Dataset], *, yes: bool) -> bool:
 
 def _fetched(dataset: Dataset) -> bool:
     """Fetch one, and say how it went; whether it is here."""
+    bar = FetchBar()
     try:
-        with FetchBar() as bar:
+        with bar:
             path = fetch(dataset, progress=bar)
     except DownloadError as error:
         _complain(error)
@@ -138,7 +139,8 @@ def verify_datasets(names: Names = None) -> None:
         say("none of the files of `data list` is here")
     wrong = False
     for dataset in chosen:
-        with _stoppable(), FetchBar() as bar:
+        bar = FetchBar()
+        with _stoppable(), bar:
             check = verify(dataset, progress=bar)
         show_check(check)
         wrong |= check.state == "wrong"

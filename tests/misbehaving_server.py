@@ -2,10 +2,12 @@
 
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CONTENT = bytes(range(256)) * 4096
 """1 MiB, which is more than one packet."""
+HALF = len(CONTENT) // 2
 
 
 def whole(content=CONTENT, **headers):
@@ -26,7 +28,7 @@ def whole(content=CONTENT, **headers):
     return answer
 
 
-def cut(content=CONTENT, after=len(CONTENT) // 2, **headers):
+def cut(content=CONTENT, after=HALF, **headers):
     """Announces all, and hangs up halfway."""
 
     def answer(handler):
@@ -84,7 +86,11 @@ def trickle(content=CONTENT, *, pause=0.02):
 
 def silent(seconds):
     """Accepts, and says nothing."""
-    return lambda handler: time.sleep(seconds)
+
+    def answer(handler):
+        time.sleep(seconds)
+
+    return answer
 
 
 def announces(length):
@@ -111,16 +117,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.server.requests.append((self.command, self.path, dict(self.headers)))
         answers = self.server.answers[self.path]
-        if self.command == "GET" and len(answers) > 1:
-            answer = answers.pop(0)
-        else:
-            answer = answers[0]
-        try:
+        answer = answers.pop(0) if self.command == "GET" and len(answers) > 1 else answers[0]
+        with suppress(BrokenPipeError, ConnectionResetError):  # who asked has gone
             answer(self)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # who asked has gone
 
-    do_HEAD = do_GET  # noqa: N815
+    def do_HEAD(self):
+        self.do_GET()
 
     def log_message(self, *arguments):
         pass
@@ -135,7 +137,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers, self.requests = {}, []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=[0.01], daemon=True).start()
 
     def gives(self, path, *answers):
         """The address at which these answers are given."""
