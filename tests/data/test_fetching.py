@@ -247,7 +247,7 @@ def test_room_for_what_is_unpacked_is_asked_for_too(server, failing, monkeypatch
     assert failing(packed_at(url, unpacked=10**17)).startswith("100.0 PB are needed")
     assert server.requests == []
     usage = SimpleNamespace(free=len(PACKED) + len(CONTENT) - 1)
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda *_: usage)
     for size, requests in ((len(PACKED), 0), (None, 1)):
         assert "are needed" in failing(packed_at(url, size=size))
         assert len(server.requests) == requests
