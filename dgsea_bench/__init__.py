@@ -6,7 +6,9 @@ from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.core.pathways import Pathways
-from dgsea_bench.data.formats import read_gmt, read_ranking
+from dgsea_bench.data.directional import directional_pathways
+from dgsea_bench.data.formats import read_gmt, read_matrix, read_ranking
+from dgsea_bench.data.prepared import read_prepared
 from dgsea_bench.enrichment import enrichment_score, running_sum, soft_rank
 from dgsea_bench.enrichment_result import EnrichmentResult
 from dgsea_bench.loss import EnrichmentLoss
@@ -30,10 +32,13 @@ __all__ = [
     "Pathways",
     "Significance",
     "backends",
+    "directional_pathways",
     "enrichment_score",
     "get_backend",
     "normalized_enrichment_score",
     "read_gmt",
+    "read_matrix",
+    "read_prepared",
     "read_ranking",
     "run_sweep",
     "running_sum",

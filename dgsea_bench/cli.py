@@ -1,4 +1,4 @@
-"""The command line: sweep, score, report, compare, check, backends, scenarios."""
+"""The command line: sweep, score, report, compare, check, backends, scenarios; data, from a file of its own."""
 
 import math
 import os
@@ -21,6 +21,7 @@ from dgsea_bench.bench.compare import TOLERANCE
 from dgsea_bench.bench.scenario_files import built_in_scenarios, read_scenario
 from dgsea_bench.bench.selection import parse_settings, split_backends
 from dgsea_bench.bench.sweep import plan_sweep
+from dgsea_bench.cli_data import data_app
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.formats import Duplicates
@@ -40,6 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(data_app, name="data", help="List, fetch and verify named public files: rankings, gene sets, L1000.")
 
 
 def main() -> None:
@@ -220,7 +222,7 @@ def score(
     for name in named:
         get_backend(name)
     if output is not None:
-        scoring.check_writable(output, sparing=(ranking, gene_sets))
+        scoring.check_table(output, sparing=(ranking, gene_sets))
     try:
         with _threads(threads):
             problem = read_problem(

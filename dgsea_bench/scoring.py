@@ -4,7 +4,6 @@ What would take too long is noticed early: from samples of the genes before a ba
 """
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ import torch
 
 from dgsea_bench.backends import DEFAULT_BACKEND, Backend, get_backend
 from dgsea_bench.core.errors import InputError, shorten
+from dgsea_bench.core.files import check_writable, whole_file
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.problem import Problem
@@ -91,8 +91,10 @@ def _numeric(frame: pd.DataFrame) -> pd.DataFrame:
 
 def describe_problem(problem: Problem) -> list[str]:
     """Genes, ties, and the sets that are used or left out: a line each."""
+    profiles, genes = problem.scores.shape
     return [
-        f"{problem.scores.shape[1]:,} genes, {problem.tied_share:.1%} of them tied",
+        *([f"{profiles:,} profiles"] if profiles > 1 else []),
+        f"{genes:,} genes, {problem.tied_share:.1%} of them tied",
         f"{len(problem.gene_sets):,} gene set{'' if len(problem.gene_sets) == 1 else 's'} used",
         *_about_units(problem),
         *(f"{count:,} left out: {reason}" for reason, count in problem.gene_sets.dropped_by_reason.items()),
@@ -270,25 +272,15 @@ def duration(seconds: float) -> str:
     return "for ever"
 
 
-def check_writable(path: Path, *, sparing: Sequence[str | Path] = ()) -> None:
+def check_table(path: Path, *, sparing: Sequence[str | Path] = ()) -> None:
     """Raise for a file that `write_table` could not write, or should not, before any work is done.
 
     Raises:
-        InputError: there is no such directory, it cannot be written, or the name is that of something else or of one
-            of the files to spare.
+        InputError: a name that is not that of a table, or what `check_writable` refuses.
     """
-    if path.resolve() in (Path(other).resolve() for other in sparing):
-        raise InputError(f"{path}: is what is to be read; give the table another name")
     if path.suffix.lower() in SPREADSHEETS:
         raise InputError(f"{path}: tables are written as text; let the name end in .tsv or .csv")
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: is not a file; give the name of a table, such as table.tsv")
-    partial = _partial(path)
-    try:
-        partial.touch(exist_ok=False)
-        partial.unlink()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    check_writable(path, sparing=sparing)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -297,16 +289,8 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    partial = _partial(path)
     try:
-        table.to_csv(partial, sep="," if path.suffix.lower() == ".csv" else "\t", index=False, float_format="%.6g")
-        partial.replace(path.resolve())
+        with whole_file(path.resolve()) as partial:
+            table.to_csv(partial, sep="," if path.suffix.lower() == ".csv" else "\t", index=False, float_format="%.6g")
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _partial(path: Path) -> Path:
-    target = path.resolve()
-    return target.with_name(f".{target.name}.{os.getpid()}.partial")

@@ -1,8 +1,7 @@
 """How a sweep is announced, watched and summed up in the terminal."""
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 
 import typer
@@ -19,8 +18,9 @@ from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.bench.sweep import Observer, Plan, run_plan
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
+from dgsea_bench.data.sources import SyntheticSource
 from dgsea_bench.report import render_report, wording
-from dgsea_bench.terminal import Bar, err, out, say, waiting
+from dgsea_bench.terminal import Bar, ended_by_the_system, err, out, say, waiting
 
 MOST_TOLD = 5
 
@@ -57,7 +57,7 @@ def run_plans(plans: Sequence[Plan], *, engine: str, jobs: int, scheduler: str |
         return True
     with waiting(f"connecting to Dask, for up to {PATIENCE:g} s") if engine == "dask" else nullcontext():
         place = make_engine(engine, jobs=jobs, scheduler=scheduler)
-    with place, _ended_by_the_system():
+    with place, ended_by_the_system():
         failed = False
         for plan in plans:
             show_plan(plan, list_cases=False)
@@ -67,22 +67,6 @@ def run_plans(plans: Sequence[Plan], *, engine: str, jobs: int, scheduler: str |
                 say("  another sweep measures on this machine: cases that are timed wait for one another, alone each")
             failed |= run_and_report(plan, place)
     return not failed
-
-
-@contextmanager
-def _ended_by_the_system() -> Iterator[None]:
-    """What batch systems and closed connections send ends a sweep as cleanly as Ctrl-C does."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [(number, signal.signal(number, stop)) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
 
 
 def run_and_report(plan: Plan, engine: Engine) -> bool:
@@ -97,7 +81,8 @@ def run_and_report(plan: Plan, engine: Engine) -> bool:
             text += "; on another machine a case that had begun goes on to its end"
         err.print(text, markup=False, soft_wrap=True)
         raise typer.Exit(130) from None
-    out.print(summary(rows))
+    for task in dict.fromkeys(row.task for row in rows):
+        out.print(summary([row for row in rows if row.task == task]))
     _say_what_is_amiss(rows)
     failed = [row for row in rows if row.status in FAILURES]
     if len(failed) > len(watcher.failed):
@@ -168,13 +153,12 @@ def describe(case: Case) -> str:
 def _parts(case: Case) -> list[str]:
     """What was measured on, then whatever is not as by default."""
     source = case.source
-    if source.kind == "ranking":
-        parts = [f"{source.ranking} × {source.gene_sets}"]
-        usual = {"kind", "ranking", "gene_sets"}
-    else:
+    if isinstance(source, SyntheticSource):
         parts = [source.generator, f"{source.genes:,} genes", f"{source.sets} sets of {source.set_size}"]
-        usual = {"kind", "generator", "genes", "sets", "set_size"}
-    changed = source.model_dump(exclude_defaults=True, exclude=usual) | case.model_dump(
+        told = {"generator", "genes", "sets", "set_size"}
+    else:
+        parts, told = [source.title], {"ranking", "matrix", "gene_sets", "select"}
+    changed = source.model_dump(exclude_defaults=True, exclude={"kind", *told}) | case.model_dump(
         exclude_defaults=True, include={"dtype", "device", "threads"}
     )
     for given, default in ((case.params, EnrichmentParams()), (case.null, NullParams())):
@@ -199,7 +183,7 @@ def _parts_of_row(row: Row) -> list[str]:
 
 
 def summary(rows: list[Row]) -> Table:
-    """A line per case; what all problems have in common is the title."""
+    """A line per case of one task; what all problems have in common is the title."""
     common, names = told_apart(rows)
     several = any(names)
     all_done = all(row.status == "done" for row in rows)

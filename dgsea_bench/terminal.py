@@ -1,7 +1,10 @@
 """What is printed goes through here: the two consoles, plain lines, and a sign of life while one waits."""
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
@@ -14,6 +17,14 @@ def say(text: str) -> None:
     out.print(text, markup=False, highlight=False, soft_wrap=not out.is_terminal)
 
 
+def can_ask() -> bool:
+    """Whether somebody sits in front of this who can answer a question."""
+    return sys.stdin.isatty() and out.is_terminal
+
+
+Kind = TypeVar("Kind", bound="Bar")
+
+
 class Bar:
     """A progress bar for the time of a ``with`` block in a terminal; elsewhere `bar` is None: print plain lines."""
 
@@ -22,7 +33,7 @@ class Bar:
         if out.is_terminal and not out.is_dumb_terminal:
             self.bar = Progress(*columns, console=out, transient=True, expand=expand)
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self: Kind) -> Kind:
         if self.bar:
             self.bar.start()
         return self
@@ -41,3 +52,19 @@ def waiting(what: str) -> Iterator[None]:
     else:
         say(f"{what} …")
         yield
+
+
+@contextmanager
+def ended_by_the_system() -> Iterator[None]:
+    """What batch systems and closed connections send ends a command as cleanly as Ctrl-C does."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [(number, signal.signal(number, stop)) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

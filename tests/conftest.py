@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
+from misbehaving_server import Server
 
 PACKAGE = Path(__file__).parents[1] / "dgsea_bench"
 UNCHECKED = {
@@ -50,6 +51,24 @@ def data() -> Path:
         pytest.skip("DGSEA_BENCH_DATA does not name the folder with the public data files")
     assert Path(folder).is_dir(), f"DGSEA_BENCH_DATA is {folder}, which is not a folder"
     return Path(folder)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache of data files, and no other folder of them."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("DGSEA_BENCH_CACHE", str(folder))
+    monkeypatch.delenv("DGSEA_BENCH_DATA", raising=False)
+    return folder
+
+
+@pytest.fixture
+def server():
+    """A web server on loopback that does what it is told to."""
+    server = Server()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture

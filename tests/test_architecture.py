@@ -10,7 +10,18 @@ PACKAGE = Path(__file__).parents[1] / "dgsea_bench"
 FLOORS = [
     *("core", "kernels", "backends", "enrichment", "significance", "enrichment_result", "normalized_enrichment"),
     *("loss", "data", "scoring", "bench", "report", "testing"),
-    *("terminal", "show_scores", "show_check", "show_sweep", "show_compare", "cli", "__main__"),
+    *(
+        "terminal",
+        "show_scores",
+        "show_check",
+        "show_sweep",
+        "show_compare",
+        "show_data",
+        "show_preparation",
+        "cli_data",
+        "cli",
+        "__main__",
+    ),
 ]
 FILES = {
     ".".join(("dgsea_bench", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path

@@ -10,9 +10,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
 import dgsea_bench as dg
 from dgsea_bench import cli
+from dgsea_bench.data.datasets import named
 from dgsea_bench.testing import CHECKS, check_backend
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +38,7 @@ def test_the_examples_of_use_run():
     assert names["result"].nes.shape == (8, 2)
     assert {"Term", "NES", "FDR q-val", "Lead_genes"} <= set(names["table"].columns)
     assert not names["scores"].grad.equal(before)
-    exec(block("python", "EnrichmentLoss"), names)  # noqa: S102
+    exec(block("python", "optimizer.step"), names)  # noqa: S102
     assert names["loss"].isfinite()
     assert names["pathway"].weight == pytest.approx(0.5 * 3 / 100)
 
@@ -65,10 +67,47 @@ def test_the_table_of_backends_is_the_registry(capsys, monkeypatch):
 
 def test_the_example_of_a_scenario_is_one(tmp_path):
     file = tmp_path / "mine.toml"
-    file.write_text(block("toml", "[[grids]]"), encoding="utf-8")
+    file.write_text(block("toml", 'name = "mine"'), encoding="utf-8")
     from dgsea_bench.bench.scenario_files import read_scenario
 
     assert len(read_scenario(file).cases()) == 2 * 2 * 2 * 3
+
+
+def test_the_example_on_real_signatures_selects_some(tmp_path, data):
+    file = tmp_path / "mine.toml"
+    backends = '[[backends]]\nname = "hard"\n'
+    file.write_text(f'name = "mine"\nsummary = ""\n{block("toml", "l1000-plate")}{backends}', encoding="utf-8")
+    from dgsea_bench.bench.scenario_files import read_scenario
+
+    (case,) = read_scenario(file).cases()
+    assert case.source.load().scores.shape == (24, 978)
+
+
+def test_the_examples_on_l1000_run(tmp_path, monkeypatch, data):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "signatures.gctx").symlink_to(data / "l1000" / "modzs_n25x50.gctx")
+    prepare = ["data", "prepare-l1000", "--gctx", "prnet-demo", "--out", "compounds.parquet"]
+    monkeypatch.setattr(sys, "argv", ["dgsea_bench", *prepare])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+    names = {"dg": dg}
+    exec(block("python", "read_prepared"), names)  # noqa: S102 (our own README)
+    assert names["compounds"].values.shape == (354, 978)
+    assert names["part"].values.shape == (1, 50)
+    assert names["pathway"](torch.randn(4, 978), torch.randn(4, 978)).isfinite()
+
+
+def test_the_commands_on_data_name_what_there_is():
+    fetched = [
+        words[2:]
+        for text in ("fgsea-ranking", "l1000-plate", "gse92742-level5")
+        for words in commands(f"fetch {text}")
+        if words[:2] == ["data", "fetch"]
+    ]
+    assert fetched
+    for name in {name for names in fetched for name in names}:
+        assert named(name).name == name
 
 
 def test_the_settings_of_a_measurement_are_the_defaults():

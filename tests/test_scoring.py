@@ -22,7 +22,7 @@ from dgsea_bench.data.sources import SyntheticSource, read_problem
 from dgsea_bench.normalized_enrichment import normalized_enrichment_score
 from dgsea_bench.scoring import (
     DEFAULT_BACKENDS,
-    check_writable,
+    check_table,
     describe_null,
     describe_problem,
     duration,
@@ -241,7 +241,7 @@ def written(table, name):
     """A table through a file of that name and back."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
-        check_writable(path)
+        check_table(path)
         assert list(path.parent.iterdir()) == []
         write_table(table, path)
         assert list(path.parent.iterdir()) == [path]
@@ -301,7 +301,7 @@ def test_places_where_no_table_can_be_are_refused(tmp_path):
         (tmp_path / "." / "mine.rnk", "is what is to be read"),
     ):
         with pytest.raises(InputError, match=complaint):
-            check_writable(path, sparing=[ranking])
+            check_table(path, sparing=[ranking])
     assert list(tmp_path.iterdir()) == [ranking]
 
 

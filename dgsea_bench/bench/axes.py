@@ -5,16 +5,17 @@ from typing import Any
 
 from dgsea_bench.core.errors import InputError, did_you_mean
 from dgsea_bench.core.params import EnrichmentParams, NullParams
-from dgsea_bench.data.sources import RankingSource, SyntheticSource
+from dgsea_bench.data.sources import L1000Source, RankingSource, SyntheticSource
 
 PARAMETERS = [item.name for item in fields(EnrichmentParams)]
 NULL_AXES = {"null_seed" if item.name == "seed" else item.name: item.name for item in fields(NullParams)}
 """Axis -> field; ``seed`` is that of the problem. Nothing is measured of a gradient through the denominators."""
 del NULL_AXES["gradient"]
 PLACES = ["dtype", "device", "threads"]
-SOURCES: dict[str, type[SyntheticSource] | type[RankingSource]] = {
+SOURCES: dict[str, type[SyntheticSource] | type[RankingSource] | type[L1000Source]] = {
     "synthetic": SyntheticSource,
     "ranking": RankingSource,
+    "l1000": L1000Source,
 }
 AXES = {
     kind: [*(name for name in model.model_fields if name != "kind"), *PARAMETERS, *PLACES]

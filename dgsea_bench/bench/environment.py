@@ -20,7 +20,7 @@ import torch
 from torch.utils import collect_env
 
 from dgsea_bench.bench.cores import usable_cores
-from dgsea_bench.data.sources import DATA_VARIABLE
+from dgsea_bench.data.places import DATA_VARIABLE
 
 PACKAGES = (
     *("dgsea-bench", "torch", "numpy", "scipy", "pandas", "numba", "llvmlite", "gseapy", "pyarrow", "pydantic"),

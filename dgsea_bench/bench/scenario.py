@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -183,7 +183,7 @@ class Scenario(_Model):
     """What a scenario file says.
 
     Attributes:
-        task: what is measured. witnesses: outside programs to measure beside the backends.
+        task: what is measured, where a grid does not say. witnesses: outside programs to measure beside the backends.
         axes: values shared by all grids; a list is an axis.
         grids: each names its source and crosses its axes, which come before the shared ones, with the backends.
     """
@@ -203,9 +203,24 @@ class Scenario(_Model):
             if name not in WITNESSES:
                 known = ", ".join(WITNESSES)
                 raise ValueError(f"unknown witness {name!r}; known: {known}{did_you_mean(name, WITNESSES)}")
-        if self.witnesses and self.task != "significance":
+        if self.witnesses and "significance" not in self.tasks:
             raise ValueError('witnesses are measured in scenarios with task = "significance" only')
         return self
+
+    @model_validator(mode="after")
+    def _tasks_are_known(self) -> "Scenario":
+        for number, task in enumerate(self.tasks, start=1):
+            if task not in get_args(Task):
+                known = ", ".join(get_args(Task))
+                raise ValueError(
+                    f"grid {number}: unknown task {task!r}; known: {known}{did_you_mean(str(task), get_args(Task))}"
+                )
+        return self
+
+    @property
+    def tasks(self) -> "list[Task]":
+        """What is measured in each grid."""
+        return [grid.get("task", self.task) for grid in self.grids]
 
     def with_backends(self, labels: list[str]) -> "Scenario":
         """The same with these backends and witnesses only.
@@ -225,7 +240,7 @@ class Scenario(_Model):
                 witnesses.append(name)
             else:
                 chosen += self._entries(name, knobs)
-        if witnesses and self.task != "significance":
+        if witnesses and "significance" not in self.tasks:
             raise InputError(f'{witnesses[0]} is measured in scenarios with task = "significance" only')
         return self.model_copy(update={"backends": chosen, "witnesses": list(dict.fromkeys(witnesses))})
 
@@ -245,7 +260,8 @@ class Scenario(_Model):
         """
         where = f"scenario {self.name!r}"
         known = [
-            known_axes(grid, self.task, f"{where}, grid {number}") for number, grid in enumerate(self.grids, start=1)
+            known_axes(grid, task, f"{where}, grid {number}")
+            for number, (grid, task) in enumerate(zip(self.grids, self.tasks), start=1)
         ]
         for axis, value in values.items():
             _values(axis, value, where)
@@ -289,16 +305,16 @@ class Scenario(_Model):
             InputError: an unknown axis or option, or a value that makes no sense, with the grid's number.
         """
         found: dict[str, Case] = {}
-        for number, grid in enumerate(self.grids, start=1):
+        for number, (grid, task) in enumerate(zip(self.grids, self.tasks), start=1):
             where = f"scenario {self.name!r}, grid {number}"
-            for case in self._expand(grid, where):
+            for case in self._expand(grid, task, where):
                 found.setdefault(case.case_id, case)
         return list(found.values())
 
-    def _expand(self, grid: dict[str, Any], where: str) -> Iterator[Case]:
-        known = known_axes(grid, self.task, where)
+    def _expand(self, grid: dict[str, Any], task: Task, where: str) -> Iterator[Case]:
+        known = known_axes(grid, task, where)
         kind = grid["source"]
-        axes = {**self.axes, **{key: value for key, value in grid.items() if key != "source"}}
+        axes = {**self.axes, **{key: value for key, value in grid.items() if key not in ("source", "task")}}
         for axis in axes:
             if axis not in known:
                 why = ' in a scenario with task = "enrichment"' if axis in NULL_AXES else f" for source {kind!r}"
@@ -306,17 +322,17 @@ class Scenario(_Model):
         values = [_values(axis, value, where) for axis, value in axes.items()]
         for point in itertools.product(*values):
             chosen = dict(zip(axes, point))
-            yield from self._with_each_contestant(chosen, kind, where)
+            yield from self._with_each_contestant(chosen, kind, task, where)
 
-    def _with_each_contestant(self, chosen: dict[str, Any], kind: str, where: str) -> Iterator[Case]:
+    def _with_each_contestant(self, chosen: dict[str, Any], kind: str, task: Task, where: str) -> Iterator[Case]:
         source = {"kind": kind, **{key: chosen[key] for key in SOURCES[kind].model_fields if key in chosen}}
         places = {key: chosen[key] for key in PLACES if key in chosen}
         params = {key: chosen[key] for key in PARAMETERS if key in chosen}
         null = {field: chosen[axis] for axis, field in NULL_AXES.items() if axis in chosen}
         if null.get("split") == "none":  # TOML has no word for it
             null["split"] = None
-        point = {"task": self.task, "source": source, "params": params, "measure": self.measure, **places}
-        if self.task == "significance":
+        point = {"task": task, "source": source, "params": params, "measure": self.measure, **places}
+        if task == "significance":
             point["null"] = null
         for entry in self.backends:
             for name, options in entry.variants():
@@ -325,7 +341,7 @@ class Scenario(_Model):
                 over = entry.max_genes is not None and case.source.count_genes() > entry.max_genes
                 skip = f"the scenario limits {entry.name} to {entry.max_genes:,} genes" if over else None
                 yield case.model_copy(update={"skip": skip})
-        for name in self.witnesses:
+        for name in self.witnesses if task == "significance" else ():
             with plain_errors(where):
                 yield Case.model_validate({**point, "backend": name})
 

@@ -1,5 +1,6 @@
 """What people type to measure a part of a scenario, or to change it: filters, backends with knobs, values of axes."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -10,12 +11,13 @@ from dgsea_bench.bench.axes import AXES, NULL_AXES, PARAMETERS, PLACES
 from dgsea_bench.bench.scenario import Case, contestant, find_contestant
 from dgsea_bench.bench.spelling import parse_label, parse_value, split_outside, unquote
 from dgsea_bench.core.errors import InputError, did_you_mean, shorten
+from dgsea_bench.data.profiles import in_words
 
 SPACES = " \t\n"
 KEY = re.compile(r"[A-Za-z_][\w-]*")
 VALUES_SHOWN = 12
 KNOBS = [knob.name for kind in OURS.values() for knob in fields(kind)]
-KEYS = {"backend", "case_id", "task", "source", *AXES["synthetic"], *AXES["ranking"], *NULL_AXES, *KNOBS}
+KEYS = {"backend", "case_id", "task", "source", *itertools.chain(*AXES.values()), *NULL_AXES, *KNOBS}
 """What a case may have; knobs of plug-ins come on top."""
 
 
@@ -141,7 +143,10 @@ def _parse_condition(text: str, option: str, expected: str) -> tuple[str, list[s
 def _describe(case: Case) -> dict[str, Any]:
     """Key -> value of all that can be asked of a case; where a knob is called like an axis, the axis is meant."""
     names = {"backend": case.label, "case_id": case.case_id, "task": case.task, "source": case.source.kind}
-    source = {name: value for name, value in case.source.model_dump().items() if name != "kind"}
+    source = {
+        name: in_words(value) if isinstance(value, dict) else value
+        for name, value in case.source.model_dump(exclude={"kind"}).items()
+    }
     params = {name: getattr(case.params, name) for name in PARAMETERS}
     null = {axis: getattr(case.null, field) for axis, field in NULL_AXES.items() if case.null is not None}
     places = {name: getattr(case, name) for name in PLACES}

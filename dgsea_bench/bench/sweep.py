@@ -20,7 +20,7 @@ from dgsea_bench.bench.selection import select
 from dgsea_bench.bench.spec import FAILURES, Isolation, Outcome, Purpose, Spec
 from dgsea_bench.bench.worker import TRUTH
 from dgsea_bench.core.errors import InputError
-from dgsea_bench.data.sources import RankingSource
+from dgsea_bench.data.sources import SyntheticSource
 from dgsea_bench.scoring import describe_problem
 
 PATIENCE = 5.0
@@ -364,10 +364,10 @@ def _about_directory(directory: RunDirectory, kept: Sequence[Row], others: int, 
 
 
 def _remarks(cases: Sequence[Case]) -> list[str]:
-    """A line per ranking that is read: its size, ties, and the sets that were left out."""
-    sources = dict.fromkeys(case.source for case in cases if isinstance(case.source, RankingSource))
-    remarks = []
-    for source in sources:
-        told = "; ".join(describe_problem(source.load()))
-        remarks.append(f"{source.ranking} × {source.gene_sets}: {told}")
-    return remarks
+    """A line per problem that is read from files: its size, ties, and the sets that were left out."""
+    sources = {repr(case.source): case.source for case in cases}.values()
+    return [
+        f"{source.title}: {'; '.join(describe_problem(source.load()))}"
+        for source in sources
+        if not isinstance(source, SyntheticSource)
+    ]

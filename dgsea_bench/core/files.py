@@ -1,8 +1,10 @@
 """Files that are complete or not there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from dgsea_bench.core.errors import InputError
 
 
 def write_whole(file: Path, content: bytes) -> None:
@@ -14,10 +16,32 @@ def write_whole(file: Path, content: bytes) -> None:
 @contextmanager
 def whole_file(file: Path) -> Iterator[Path]:
     """A path to write to, renamed to `file` at the end of the ``with`` block; an error or Ctrl-C leaves nothing."""
-    partial = file.with_name(file.name + ".partial")
+    partial = _partial(file)
     try:
         yield partial
         partial.replace(file)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: Path, *, sparing: Sequence[str | Path] = ()) -> None:
+    """Raise for a file that could not be written whole, or should not, before any work is done.
+
+    Raises:
+        InputError: there is no such directory, it cannot be written, or the name is that of something else or of one
+            of the files to spare.
+    """
+    if path.resolve() in (Path(other).resolve() for other in sparing):
+        raise InputError(f"{path}: is what is to be read; give what is to be written another name")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is not a file; give the name of one")
+    try:
+        _partial(path).touch()
+        _partial(path).unlink()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")

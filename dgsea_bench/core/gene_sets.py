@@ -9,6 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from dgsea_bench.core.errors import InputError, shorten
+from dgsea_bench.core.identifiers import identifier_kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,16 +167,7 @@ def _hint(genes: Sequence[str], members: Sequence[str]) -> str:
         return " They differ in upper and lower case: is one human and the other mouse?"
     if any(gene.startswith(('"', "'")) for gene in (*genes[:100], *members[:100])):
         return " Some are in quotation marks: remove them."
-    kinds = _identifier_kind(genes), _identifier_kind(members)
+    kinds = identifier_kind(genes), identifier_kind(members)
     if kinds[0] != kinds[1]:
         return f" The ranking looks like {kinds[0]}, the sets like {kinds[1]}: map one to the other."
     return ""
-
-
-def _identifier_kind(genes: Sequence[str]) -> str:
-    sample = genes[:100]
-    if sum(gene.isdigit() for gene in sample) * 2 > len(sample):
-        return "Entrez ids"
-    if sum(gene.upper().startswith("ENS") for gene in sample) * 2 > len(sample):
-        return "Ensembl ids"
-    return "gene symbols"

@@ -1,7 +1,7 @@
 """The sources that scenarios name, each of which becomes a `Problem`."""
 
 import hashlib
-import os
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,12 +11,29 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from dgsea_bench.core.errors import InputError, did_you_mean
 from dgsea_bench.core.gene_sets import GeneSets
-from dgsea_bench.data.formats import Duplicates, read_gmt, read_ranking
+from dgsea_bench.data.directional import DIRECTIONAL_PATHWAYS, directional_sets
+from dgsea_bench.data.formats import Duplicates, MatrixFile, read_gmt, read_ranking
+from dgsea_bench.data.landmarks import find_landmarks, landmark_genes
+from dgsea_bench.data.places import locate
+from dgsea_bench.data.prepared import open_scores
 from dgsea_bench.data.problem import Problem
+from dgsea_bench.data.profiles import (
+    MissingScores,
+    Transform,
+    Value,
+    in_words,
+    merge_repeated,
+    name_genes,
+    read_values,
+    select_samples,
+    spread_over_strengths,
+    to_scores,
+    without_missing,
+)
 from dgsea_bench.data.synthetic import GENERATORS, Layout, generate
 
-DATA_VARIABLE = "DGSEA_BENCH_DATA"
-"""Environment variable that names the folder with data files."""
+DIRECTIONAL = "directional"
+"""In the place of a .gmt: the directional pathways."""
 
 
 class _Source(BaseModel):
@@ -90,6 +107,11 @@ class RankingSource(_Source):
     max_size: int | None = Field(500, ge=1)
     duplicates: Duplicates = "error"
 
+    @property
+    def title(self) -> str:
+        """The files."""
+        return f"{self.ranking} × {self.gene_sets}"
+
     def load(self) -> Problem:
         """Read and match the files.
 
@@ -117,7 +139,95 @@ class RankingSource(_Source):
         return {path: _sha256(locate(path)) for path in (self.ranking, self.gene_sets)}
 
 
-Source = Annotated[SyntheticSource | RankingSource, Field(discriminator="kind")]
+class L1000Source(_Source):
+    """Signatures of L1000, or any matrix of expression or scores, and gene sets; every sample is a profile.
+
+    Attributes:
+        matrix: a GCT, GCTX, h5ad or prepared parquet file, or the name of a dataset.
+        gene_sets: a .gmt file, the name of a dataset, or ``"directional"``: the halves of the paper's five pathways.
+        select: field of the samples' metadata -> value, or values, wanted.
+        sample_info, gene_info: tables, for files without metadata.
+        names: what genes are matched by, as `name_genes` takes it.
+        only_landmarks: leave out all but the 978 landmark genes.
+        transform: how log expression becomes scores, over the samples selected: ``"center"`` or ``"zscore"``.
+        profiles: so many of the samples selected, taken evenly from the weakest to the strongest response; None: all.
+        missing: what to do with values that are not finite numbers.
+        min_size, max_size: sets outside of these, after matching, are left out.
+    """
+
+    kind: Literal["l1000"] = "l1000"
+    matrix: str
+    gene_sets: str
+    select: dict[str, Value | list[Value]] = {}
+    sample_info: str | None = None
+    gene_info: str | None = None
+    names: str = "auto"
+    only_landmarks: bool = False
+    transform: Transform = "none"
+    profiles: int | None = Field(None, ge=1)
+    missing: MissingScores = "error"
+    duplicates: Duplicates = "error"
+    min_size: int = Field(15, ge=1)
+    max_size: int | None = Field(500, ge=1)
+
+    @property
+    def title(self) -> str:
+        """The files, and what is selected."""
+        return ", ".join([f"{self.matrix} × {self.gene_sets}", *([in_words(self.select)] if self.select else [])])
+
+    def load(self) -> Problem:
+        """Read, select, transform and match.
+
+        Raises:
+            InputError: a file that is missing or malformed, a selection that fits nothing, values that are missing, or
+                no set that can be used.
+        """
+        with open_scores(locate(self.matrix)) as file:
+            samples = select_samples(file, self.select, _located(self.sample_info))
+            genes = find_landmarks(file).positions if self.only_landmarks else np.arange(file.shape[1])
+            names = self._names(file)
+            values = read_values(file, samples, genes)
+        ids, own = file.sample_ids[samples].tolist(), [names[gene] for gene in genes]
+        rows, columns = without_missing(values, ids, own, self.missing, self.matrix)
+        values = to_scores(values[np.ix_(rows, columns)], self.transform, self.matrix)
+        scores, own = merge_repeated(
+            values, [own[place] for place in np.flatnonzero(columns)], self.duplicates, self.matrix
+        )
+        chosen = spread_over_strengths(scores, self.profiles)
+        matched = GeneSets.from_dict(self._sets(own), tuple(own), min_size=self.min_size, max_size=self.max_size)
+        kept = np.flatnonzero(rows)[chosen]
+        return Problem(torch.from_numpy(scores[chosen]), matched, profiles=tuple(ids[place] for place in kept))
+
+    def _names(self, file: MatrixFile) -> list[str]:
+        if self.gene_sets == DIRECTIONAL:
+            table = landmark_genes()
+            members = [gene for halves in DIRECTIONAL_PATHWAYS.values() for half in halves for gene in half]
+            members += table["entrez"][table["symbol"].isin(members)].astype(str).tolist()
+        else:
+            members = [gene for genes in read_gmt(locate(self.gene_sets)).values() for gene in genes]
+        return name_genes(file, members, self.names, _located(self.gene_info))
+
+    def _sets(self, genes: list[str]) -> dict[str, list[str]]:
+        return directional_sets(genes) if self.gene_sets == DIRECTIONAL else read_gmt(locate(self.gene_sets))
+
+    def count_genes(self) -> int:
+        """Genes of each profile, before any are left out for missing values."""
+        with open_scores(locate(self.matrix)) as file:
+            if self.only_landmarks:
+                return len(find_landmarks(file).positions)
+            return len(set(self._names(file)))
+
+    def input_hashes(self) -> dict[str, str]:
+        """sha256 of each file.
+
+        Raises:
+            InputError: a file that is missing or cannot be read.
+        """
+        named = [self.matrix, self.gene_sets, self.sample_info, self.gene_info]
+        return {path: _sha256(locate(path)) for path in named if path is not None and path != DIRECTIONAL}
+
+
+Source = Annotated[SyntheticSource | RankingSource | L1000Source, Field(discriminator="kind")]
 
 
 def read_problem(
@@ -143,31 +253,23 @@ def read_problem(
     return Problem(torch.from_numpy(scores.to_numpy(copy=True))[None], matched)
 
 
-def locate(path: str) -> Path:
-    """The file itself, or the file of that name in the folder that DGSEA_BENCH_DATA names.
-
-    Raises:
-        InputError: it is in neither place.
-    """
-    folder = os.environ.get(DATA_VARIABLE)
-    candidates = [Path(path), *([Path(folder) / path] if folder else [])]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    if Path(path).exists():
-        raise InputError(f"{path}: is not a file")
-    if folder:
-        raise InputError(f"{path}: no such file, neither here nor in {folder}, the folder that {DATA_VARIABLE} names")
-    raise InputError(
-        f"{path}: no such file; if it is one of the public data files, set {DATA_VARIABLE} to their folder"
-    )
+def _located(path: str | None) -> str | None:
+    return None if path is None else str(locate(path))
 
 
 def _sha256(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        found = path.stat()
+        return _sha256_of(path, found.st_size, found.st_mtime_ns)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+@cache
+def _sha256_of(path: Path, size: int, modified: int) -> str:  # noqa: ARG001 (a file that changed is read anew)
+    """Files may have gigabytes, and every case asks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _size_range(size: int | str) -> tuple[int, int]:

@@ -7,7 +7,8 @@ import torch
 from pydantic import ValidationError
 
 from dgsea_bench import InputError
-from dgsea_bench.data.sources import DATA_VARIABLE, RankingSource, SyntheticSource, locate
+from dgsea_bench.data.places import DATA_VARIABLE, locate
+from dgsea_bench.data.sources import RankingSource, SyntheticSource
 from dgsea_bench.data.synthetic import GENERATORS
 
 

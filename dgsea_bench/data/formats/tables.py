@@ -1,0 +1,56 @@
+"""Tables of metadata in text, tab-separated with a header, as GEO has them of signatures and compounds."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from dgsea_bench.core.errors import InputError, shorten
+from dgsea_bench.data.formats.lines import GZIP, HDF5, first_bytes
+from dgsea_bench.data.formats.metadata import MISSING_TEXT
+
+
+def read_table(path: str | Path, fields: Mapping[str, Sequence[str]], required: Sequence[str] = ()) -> pd.DataFrame:
+    """Some fields of a table, as text; gzipped or not; in UTF-8 or Latin-1; -666 and the like are missing.
+
+    Args:
+        path: the file; its first line names the fields.
+        fields: name wanted -> names that the file may have for it, of which the first that is there counts.
+        required: names wanted without which the table is of no use.
+
+    Returns:
+        A column of dtype string for each name wanted that the file has.
+
+    Raises:
+        InputError: a file that cannot be read, without a required field, or with lines of different length.
+    """
+    start = first_bytes(path)
+    if start.startswith(HDF5):
+        raise InputError(f"{path}: is HDF5; a table in text, separated by tabs, is needed")
+    compression = "gzip" if start.startswith(GZIP) else None
+    header = _read(path, compression, nrows=0).columns.tolist()
+    found = {name: next((spelt for spelt in spellings if spelt in header), None) for name, spellings in fields.items()}
+    for name in required:
+        if found[name] is None:
+            raise InputError(
+                f"{path}: has no field {' or '.join(fields[name])}; its fields, separated by tabs, are "
+                f"{shorten(header, most=12)}"
+            )
+    spelt = {name: spelling for name, spelling in found.items() if spelling is not None}
+    frame = _read(path, compression, usecols=list(dict.fromkeys(spelt.values())), dtype="string")
+    table = pd.DataFrame({name: frame[spelling].str.strip() for name, spelling in spelt.items()})
+    return table.mask(table.apply(lambda column: column.str.fullmatch(MISSING_TEXT)).fillna(True).astype(bool))
+
+
+def _read(path: str | Path, compression: str | None, **options: object) -> pd.DataFrame:
+    common = {"sep": "\t", "quoting": csv.QUOTE_NONE, "keep_default_na": False, "compression": compression}
+    try:
+        try:
+            return pd.read_csv(path, encoding="utf-8-sig", **common, **options)  # type: ignore[call-overload,no-any-return]
+        except UnicodeDecodeError:
+            return pd.read_csv(path, encoding="latin-1", **common, **options)  # type: ignore[call-overload,no-any-return]
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{path}: is empty") from None
+    except (pd.errors.ParserError, EOFError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as a table: {str(error).strip()}") from None

@@ -1,0 +1,260 @@
+"""From a matrix to profiles of scores: which samples, which genes under which names, and scores of log expression."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from dgsea_bench.core.errors import InputError, did_you_mean, shorten
+from dgsea_bench.core.identifiers import nothing_in_common
+from dgsea_bench.data.formats import Duplicates, MatrixFile
+from dgsea_bench.data.formats.metadata import to_column
+from dgsea_bench.data.formats.tables import read_table
+from dgsea_bench.data.landmarks import find_landmarks, landmark_genes
+
+RESPONDING = 2.0
+"""A gene responds where abs(score) is at least this: CMap's signature strength counts such landmark genes
+(Subramanian et al. 2017, doi 10.1016/j.cell.2017.10.049)."""
+LARGEST_GIB = 4
+"""Of scores in memory."""
+SYMBOL_FIELDS = ("pr_gene_symbol", "gene_symbol", "symbol")
+ENTREZ_FIELDS = ("pr_gene_id", "gene_id", "entrez_id")
+OF_SIGNATURE = ("sig_id", "inst_id", "id")
+OF_LANDMARKS = "landmark"
+"""Names of genes: symbols of the landmark genes; others keep their ids."""
+
+Transform = Literal["none", "center", "zscore"]
+MissingScores = Literal["error", "drop-genes", "drop-profiles"]
+Value = str | int | float | bool
+Select = Mapping[str, Value | Sequence[Value]]
+
+
+def in_words(select: Select) -> str:
+    """``pert_type trt_cp, cell_id A375 or MCF7``."""
+    several = {name: [value] if isinstance(value, str | int | float) else value for name, value in select.items()}
+    return ", ".join(f"{name} {' or '.join(map(str, values))}" for name, values in several.items())
+
+
+def select_samples(file: MatrixFile, select: Select, sample_info: str | None = None) -> np.ndarray:
+    """Positions of the samples whose metadata have one of the values wanted, in every field.
+
+    Args:
+        file: the matrix.
+        select: field -> value, or values.
+        sample_info: a table of the samples, such as that of signatures of GSE92742; None: the metadata in the file.
+
+    Raises:
+        InputError: a field that is unknown, or no sample that fits.
+    """
+    if not select:
+        return np.arange(file.shape[0])
+    table = file.sample_metadata(list(select)) if sample_info is None else _from_table(file, select, sample_info)
+    known = file.sample_fields if sample_info is None else tuple(table.columns)
+    kept = np.ones(file.shape[0], dtype=bool)
+    for name, wanted in select.items():
+        if name not in table:
+            there = shorten(known, most=12) or "none"
+            raise InputError(
+                f"{sample_info or file.path}: samples have no {name!r}; "
+                f"their fields: {there}{did_you_mean(name, known)}"
+            )
+        fits = _fits(table[name], [wanted] if isinstance(wanted, str | int | float) else wanted)
+        if not (kept & fits).any():
+            values = shorten(table[name][kept].dropna().unique(), most=8) or "none"
+            raise InputError(f"{sample_info or file.path}: no sample has {name} = {wanted}; there is {values}")
+        kept &= fits
+    return np.flatnonzero(kept)
+
+
+def _from_table(file: MatrixFile, select: Select, sample_info: str) -> pd.DataFrame:
+    fields = {"id": OF_SIGNATURE, **{name: (name,) for name in select}}
+    table = read_table(sample_info, fields, ["id"]).dropna(subset="id").drop_duplicates("id").set_index("id")
+    if not file.sample_ids.isin(table.index).any():
+        both = nothing_in_common(
+            file.sample_ids.tolist(), table.index.tolist(), ("samples in the matrix", "in the table"), "names"
+        )
+        raise InputError(f"{sample_info}: describes no sample of {file.path.name}: {both}")
+    found = table.reindex(file.sample_ids)
+    return pd.DataFrame({name: to_column(found[name].fillna("").tolist()).array for name in found}, index=found.index)
+
+
+def _fits(column: "pd.Series[str]", wanted: Sequence[Value]) -> np.ndarray:
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        numbers = pd.to_numeric(pd.Series([str(value) for value in wanted]), errors="coerce").dropna()
+        return column.astype("Float64").isin(numbers.astype(float)).to_numpy(bool)
+    return column.isin([str(value) for value in wanted]).to_numpy(bool, na_value=False)
+
+
+def name_genes(
+    file: MatrixFile, members: Sequence[str], names: str = "auto", gene_info: str | None = None
+) -> list[str]:
+    """A name for each gene of the file, in the name space of the gene sets' members; genes without one keep their id.
+
+    Args:
+        file: the matrix.
+        members: genes of the gene sets.
+        names: ``"auto"``: whichever of symbols, Entrez ids and ids the members have most of; ``"id"``; ``"landmark"``:
+            symbols of the 978 landmark genes; or a field of the file's metadata of genes.
+        gene_info: a table with ``pr_gene_id`` and ``pr_gene_symbol``, for files that have Entrez ids alone.
+
+    Raises:
+        InputError: an unknown field, or names of which none is among the members.
+    """
+    ids = pd.Series(file.gene_ids.to_numpy(object), dtype="string")
+    found = {"id": ids}
+    fields = [*SYMBOL_FIELDS, *ENTREZ_FIELDS] if names == "auto" else [names]
+    found |= {
+        str(name): column.reset_index(drop=True).astype("string") for name, column in file.gene_metadata(fields).items()
+    }
+    if gene_info is not None:
+        found["gene_info"] = _from_gene_info(file, gene_info)
+    if names == OF_LANDMARKS:
+        landmarks = find_landmarks(file)
+        found = {OF_LANDMARKS: pd.Series(pd.NA, index=range(len(file.gene_ids)), dtype="string")}
+        found[OF_LANDMARKS].iloc[landmarks.positions] = landmarks.symbols
+    elif names != "auto" and names not in found:
+        known = ("auto", "id", OF_LANDMARKS, *file.gene_fields)
+        raise InputError(f"{file.path}: names is {names!r}; known: {', '.join(known)}{did_you_mean(names, known)}")
+    elif names != "auto":
+        found = {names: found[names]}
+    wanted = set(members)
+    best = max(found, key=lambda name: len(wanted.intersection(found[name].dropna())))
+    if wanted.isdisjoint(found[best].dropna()):
+        raise InputError(f"{file.path}: {_why_no_names(found[best], members)}")
+    return list(found[best].fillna(ids))
+
+
+def _why_no_names(names: "pd.Series[str]", members: Sequence[str]) -> str:
+    both = nothing_in_common(names.dropna().tolist(), list(members), ("genes in the matrix", "genes in the gene sets"))
+    symbols = set(landmark_genes()["symbol"])
+    remedy = ""
+    if symbols.intersection(members):
+        remedy = (
+            '. Symbols of Entrez ids are in a table such as gene_info = "gse92742-geneinfo"; '
+            f'names = "{OF_LANDMARKS}" knows those of the landmark genes'
+        )
+    return f"no gene of the gene sets is there: {both}{remedy}"
+
+
+def _from_gene_info(file: MatrixFile, gene_info: str) -> "pd.Series[str]":
+    table = (
+        read_table(gene_info, {"entrez": ENTREZ_FIELDS, "symbol": SYMBOL_FIELDS}, ["entrez", "symbol"])
+        .dropna()
+        .drop_duplicates("entrez")
+    )
+    symbols = table.set_index("entrez")["symbol"]
+    found = pd.Series(file.gene_ids.to_numpy(object)).map(symbols).astype("string")
+    if found.isna().all():
+        both = nothing_in_common(
+            file.gene_ids.tolist(), symbols.index.tolist(), ("genes in the matrix", "in the table")
+        )
+        raise InputError(f"{gene_info}: describes no gene of {file.path.name}: {both}")
+    return found
+
+
+def read_values(file: MatrixFile, samples: np.ndarray, genes: np.ndarray) -> np.ndarray:
+    """(samples, genes) float64.
+
+    Raises:
+        InputError: more than fits, or a damaged file.
+    """
+    size = len(samples) * len(genes) * 8 / 2**30
+    if size > LARGEST_GIB:
+        raise InputError(
+            f"{file.path}: {len(samples):,} samples × {len(genes):,} genes would take {size:.0f} GiB; select fewer, "
+            'such as select = { cell_id = "MCF7" }'
+        )
+    values = np.empty((len(samples), len(genes)))
+    done = 0
+    for positions, portion in file.portions(samples, genes):
+        values[done : done + len(positions)] = portion
+        done += len(positions)
+    return values
+
+
+def without_missing(
+    values: np.ndarray, samples: Sequence[str], genes: Sequence[str], missing: MissingScores, where: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Masks of the samples and genes to keep, so that all values are finite numbers.
+
+    Raises:
+        InputError: there are values that are not, and they are not to be left out; or nothing is left.
+    """
+    bad = ~np.isfinite(values)
+    spoilt_samples, spoilt_genes = bad.any(1), bad.any(0)
+    if bad.any() and missing == "error":
+        named = [shorten(np.asarray(names, dtype=object)[mask])
+                 for names, mask in ((samples, spoilt_samples), (genes, spoilt_genes))]  # fmt: skip
+        raise InputError(
+            f"{where}: {int(bad.sum()):,} values are not finite numbers, in {int(spoilt_samples.sum()):,} samples "
+            f"({named[0]}) and {int(spoilt_genes.sum()):,} genes ({named[1]}); leave them out with "
+            'missing = "drop-profiles" or "drop-genes"'
+        )
+    keep_samples = ~spoilt_samples if missing == "drop-profiles" else np.ones(len(samples), dtype=bool)
+    keep_genes = ~spoilt_genes if missing == "drop-genes" else np.ones(len(genes), dtype=bool)
+    if not keep_samples.any() or keep_genes.sum() < 2:
+        raise InputError(f"{where}: nothing is left without what has missing values; try another value of missing")
+    return keep_samples, keep_genes
+
+
+def to_scores(values: np.ndarray, how: Transform, where: str) -> np.ndarray:
+    """Scores of log expression, relative to the mean of each gene over the samples.
+
+    ``"center"`` subtracts it; ``"zscore"`` divides by the standard deviation (n - 1) too, and gives 0 where that is 0.
+
+    Raises:
+        InputError: fewer than two samples to take a mean over.
+    """
+    if how == "none":
+        return values
+    if len(values) < 2:
+        raise InputError(f"{where}: transform = {how!r} needs two samples at least; {len(values)} is selected")
+    centred: np.ndarray = values - values.mean(0)
+    if how == "center":
+        return centred
+    spread = np.asarray(values.std(0, ddof=1))
+    spread[spread == 0] = np.inf
+    return np.asarray(centred / spread)
+
+
+def merge_repeated(
+    values: np.ndarray, names: Sequence[str], duplicates: Duplicates, where: str
+) -> tuple[np.ndarray, list[str]]:
+    """Columns of genes of the same name as one: their mean, or of each sample the value of largest magnitude.
+
+    Raises:
+        InputError: there are such genes, and they are not to be merged.
+    """
+    codes, unique = pd.factorize(np.asarray(names, dtype=object))
+    if len(unique) == len(names):
+        return values, list(names)
+    if duplicates == "error":
+        repeated = [name for name, count in zip(unique, np.bincount(codes)) if count > 1]
+        raise InputError(
+            f"{where}: {len(repeated):,} names of genes are there more than once: {shorten(repeated)}; "
+            'give duplicates = "max-abs" or "mean"'
+        )
+    merged = np.zeros((len(values), len(unique)))
+    if duplicates == "mean":
+        np.add.at(merged.T, codes, values.T)
+        return merged / np.bincount(codes), list(unique)
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    for place, group in enumerate(np.split(order, starts[1:])):
+        part = values[:, group]
+        merged[:, place] = np.take_along_axis(part, np.abs(part).argmax(1)[:, None], 1)[:, 0]
+    return merged, list(unique)
+
+
+def responding_genes(scores: np.ndarray) -> np.ndarray:
+    """(profiles,) how many genes respond in each."""
+    return np.asarray((np.abs(scores) >= RESPONDING).sum(1))
+
+
+def spread_over_strengths(scores: np.ndarray, profiles: int | None) -> np.ndarray:
+    """Positions of so many profiles, ascending, taken evenly from the weakest to the strongest; None: all."""
+    if profiles is None or profiles >= len(scores):
+        return np.arange(len(scores))
+    order = np.argsort(responding_genes(scores), kind="stable")
+    return np.sort(order[np.linspace(0, len(scores) - 1, profiles).round().astype(int)])
