@@ -13,7 +13,6 @@ from dgsea_bench.backends.dense import sigmoid_sum
 from dgsea_bench.bench.clock import disturbed, repeat, time_metrics, unstable, watched_load
 from dgsea_bench.bench.memory import peak_memory
 from dgsea_bench.bench.metrics import (
-    RESPONDS_FROM,
     SAMPLED_GENES,
     Computed,
     accuracy_by_profile,
@@ -24,6 +23,7 @@ from dgsea_bench.bench.scenario import Case, case_backend
 from dgsea_bench.core.files import write_whole
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.data.problem import Problem
+from dgsea_bench.data.profiles import responding_genes
 from dgsea_bench.data.sources import SyntheticSource
 
 CURVE_POINTS = 500
@@ -208,7 +208,7 @@ def facts_of_profiles(problem: Problem) -> pd.DataFrame:
         {
             "profile": np.arange(count),
             "name": list(problem.profiles) or [""] * count,
-            "responding": (problem.scores.abs() >= RESPONDS_FROM).sum(-1).numpy(),
+            "responding": responding_genes(problem.scores.numpy()),
         }
     )
 

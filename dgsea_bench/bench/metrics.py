@@ -10,9 +10,6 @@ import scipy
 
 MIN_SETS_FOR_RANK_CORRELATION = 10
 SAMPLED_GENES = 256
-RESPONDS_FROM = 2.0
-"""A gene responds if abs(score) is at least this. CMap's signature strength counts landmark genes with abs(z) >= 2
-(Subramanian et al. 2017, Cell, doi 10.1016/j.cell.2017.10.049)."""
 OF_A_PROFILE = ("value_error_mean", "value_error_scaled", "gradient_error", "es_spearman")
 """Metrics of scores and gradients that are told of each profile too."""
 

@@ -16,7 +16,7 @@ from dgsea_bench.bench.metrics import Growth, growth
 from dgsea_bench.bench.results import Row, RunDirectory
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
-from dgsea_bench.report.wording import listed
+from dgsea_bench.data.profiles import in_words
 
 Axis = Literal["genes", "sets", "profiles"]
 AXES: tuple[Axis, ...] = ("genes", "sets", "profiles")
@@ -234,7 +234,7 @@ class Run:
         settings = {name: value for name, value in source.items() if name not in NAMED_ELSEWHERE}
         settings |= {name: self.file_names.get(settings[name], settings[name]) for name in FILES if name in settings}
         if "select" in settings:
-            settings["select"] = selection_in_words(settings["select"])
+            settings["select"] = in_words(settings["select"]) or "all"
         null = row.case.get("null") or {}
         settings |= {name: value for name, value in null.items() if name not in NOT_OF_THE_NULL}
         settings |= row.case["params"] | {name: row.case[name] for name in ("dtype", "device", "threads")}
@@ -331,14 +331,6 @@ def kind_of_scores(row: Row) -> str:
     name = Path(next((str(source[key]) for key in SCORES_FILES if key in source), "unknown")).name
     transform = source.get("transform", "none")
     return name if transform in ("none", None) else f"{name} ({transform})"
-
-
-def selection_in_words(select: Any) -> str:
-    """Which profiles of a matrix were taken: ``pert_type trt_cp and cell_id A375 or MCF7``, ``all``."""
-    if not isinstance(select, Mapping):
-        return str(select or "all")
-    values = {key: value if isinstance(value, list | tuple) else [value] for key, value in select.items()}
-    return listed([f"{key} {listed([str(item) for item in wanted], 'or')}" for key, wanted in values.items()]) or "all"
 
 
 def sizes_in_words(problems: Sequence[Problem], axis: Axis = "genes") -> str:

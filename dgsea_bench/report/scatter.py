@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from dgsea_bench.report.canvas import HEIGHT, Form, Point, Series, as_svg, axes_in, canvas, legend, title
 from dgsea_bench.report.figures import LABEL_ROOM, MOST_LABELS, label_ends, log_axis, log_ticks, room_for
@@ -40,6 +40,7 @@ def clouds(items: Sequence[Cloud], x_title: str, y_title: str, y_form: Form, *, 
         if log:
             log_axis(axes, "y", [point.y for item in placed for point in item.dots], y_form)
         else:
+            axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # ticks that `y_form` need not round
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: y_form(value)))
         if logarithmic:
             _log_counts(axes, counts)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from dgsea_bench.bench.metrics import RESPONDS_FROM
+from dgsea_bench.data.profiles import RESPONDING
 from dgsea_bench.report import plots, wording
 from dgsea_bench.report.canvas import Look, Point, Series
 from dgsea_bench.report.content import Cell, Figure, Section, Table
@@ -35,7 +35,7 @@ LEVEL = 0.05
 """Of the test that two thirds differ; other differences are within noise."""
 SUBJECTS = {"enrichment": "Errors", "significance": "Agreement"}
 UNKNOWN = "Not known: the details of this run do not hold how many genes respond (details/*/profiles.parquet)."
-X_TITLE = f"genes with abs(score) ≥ {RESPONDS_FROM:g}"
+X_TITLE = f"genes with abs(score) ≥ {RESPONDING:g}"
 NARROW = 0.05
 """Of shares on an axis that spans less, three digits are told."""
 
@@ -68,7 +68,7 @@ def _definition(found: Sequence[Signatures]) -> str:
     return (
         f"Weak signatures are the third of a problem's profiles in which the fewest genes respond ({weak}), strong "
         f"ones the third in which the most do ({strong}). A gene responds if abs(score) is at least "
-        f"{RESPONDS_FROM:g}: so CMap counts the strength of a signature, on z-scores (Subramanian et al. 2017, doi "
+        f"{RESPONDING:g}: so CMap counts the strength of a signature, on z-scores (Subramanian et al. 2017, doi "
         "10.1016/j.cell.2017.10.049)."
     )
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.spec import FAILURES
+from dgsea_bench.data.profiles import in_words
 from dgsea_bench.report import wording
 from dgsea_bench.report.content import Cell, Table
-from dgsea_bench.report.rows import FILES, SCORES_FILES, Problem, Result, Run, selection_in_words
+from dgsea_bench.report.rows import FILES, SCORES_FILES, Problem, Result, Run
 from dgsea_bench.report.verdict import CLOSE, EXACT, Group, Recommendation
 
 NOTABLE_GRADIENT_ERROR = 0.01
@@ -207,7 +208,7 @@ def _source_cell(row: Row) -> Cell:
     """What was read, which of its profiles, and what tells the content of the files."""
     source = row.case["source"]
     read = ", ".join(str(source[name]) for name in FILES if name in source)
-    profiles = f"profiles: {selection_in_words(source['select'])}; " if "select" in source else ""
+    profiles = f"profiles: {in_words(source['select']) or 'all'}; " if "select" in source else ""
     hashes = ", ".join(f"{Path(path).name} {digest[:12]}" for path, digest in row.inputs.items())
     return Cell(read, f"{profiles}sha256: {hashes}" if hashes else profiles.removesuffix("; "))
 

@@ -349,7 +349,7 @@ def test_selections_and_files_in_words(tmp_path):
     rows = [make_row("exact", 978, source=source) for source in sources]
     rows[0] = rows[0].model_copy(update={"inputs": {"data/signatures.gctx": "0123456789abcdef"}})
     text = text_of(render_report(write_run(tmp_path, rows)).read_text())
-    assert "select pert_type trt_cp and cell_id A375 or MCF7" in text
+    assert "select pert_type trt_cp, cell_id A375 or MCF7" in text
     assert "select all" in text
     assert "matrix other/signatures.gctx" in text, "two files of one name"
     assert "sha256: signatures.gctx 0123456789ab" in text
