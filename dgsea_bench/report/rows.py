@@ -18,6 +18,7 @@ from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams
 
 Axis = Literal["genes", "sets", "profiles"]
+PLANTS_NOTHING = {"null", "l1000-simulated"}
 NAMED_ELSEWHERE = {"kind", "generator", "genes", "sets", "profiles", "seed"}
 NOT_OF_THE_NULL = {"seed", "gradient"}
 """Seeds are repetitions; a gradient through the denominators is not measured."""
@@ -52,8 +53,8 @@ class Problem:
     def differing(self, names: Iterable[str], usual: Mapping[str, str] | None = None) -> str:
         """The settings of these names in words, ``dtype float32, set_size 5``, those as `usual` left out."""
         mine = {name: value for name, value in self.settings if (usual or {}).get(name) != value}
-        if self.scores == "null":
-            mine.pop("planted_share", None)  # nothing is planted there, whatever it says
+        if self.scores in PLANTS_NOTHING:
+            mine.pop("planted_share", None)  # whatever it says
         return ", ".join(f"{name} {mine[name]}" for name in names if name in mine)
 
 
