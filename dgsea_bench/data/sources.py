@@ -30,7 +30,7 @@ from dgsea_bench.data.profiles import (
     to_scores,
     without_missing,
 )
-from dgsea_bench.data.synthetic import GENERATORS, Layout, generate
+from dgsea_bench.data.synthetic import FIXED_GENES, GENERATORS, Layout, generate
 
 DIRECTIONAL = "directional"
 """In the place of a .gmt: the directional pathways."""
@@ -46,7 +46,9 @@ class SyntheticSource(_Source):
     Attributes:
         set_size: a number, or a range such as ``"15-200"`` from which sizes are drawn.
         planted_share: as many sets are planted as together hold at most this share of the genes, but at least one;
-            none if it is 0. More would lift nearly all genes, which enriches nothing.
+            none if it is 0. More would lift nearly all genes, which enriches nothing. Not for ``"l1000-simulated"``,
+            which plants nothing.
+        genes: ``"l1000-simulated"`` has 978.
     """
 
     kind: Literal["synthetic"] = "synthetic"
@@ -71,6 +73,16 @@ class SyntheticSource(_Source):
     def _readable(cls, size: int | str) -> int | str:
         low, high = _size_range(size)
         return low if low == high else f"{low}-{high}"
+
+    @model_validator(mode="after")
+    def _generator_can(self) -> "SyntheticSource":
+        fixed = FIXED_GENES.get(self.generator)
+        if fixed and self.genes != fixed:
+            raise ValueError(f"genes is {self.genes}; {self.generator} has exactly {fixed}")
+        usual = type(self).model_fields["planted_share"].default
+        if fixed and self.planted_share != usual:
+            raise ValueError(f"planted_share is {self.planted_share}; {self.generator} plants nothing: leave it out")
+        return self
 
     @model_validator(mode="after")
     def _sets_fit(self) -> "SyntheticSource":
