@@ -1,5 +1,6 @@
 """Fetching, against a server on loopback that misbehaves: whole and right, or not at all."""
 
+import logging
 import re
 import shutil
 import socket
@@ -61,10 +62,12 @@ def test_the_right_file_comes_into_the_cache_once(cache, server, capfd, answer):
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_pooch_says_to_others_is_as_before(cache, server):
-    before = pooch.get_logger().level
-    fetch(dataset_at(server.gives("file", whole())), patience=QUICK)
-    assert pooch.get_logger().level == before
+def test_pooch_is_quiet_here_and_as_before_elsewhere(cache, server, monkeypatch):
+    logger, said = pooch.get_logger(), []
+    monkeypatch.setattr(logger, "level", logging.DEBUG)
+    monkeypatch.setattr(logger, "handle", said.append)
+    fetch(unknown(server.gives("file", whole())), patience=QUICK)
+    assert (said, logger.level) == ([], logging.DEBUG)
 
 
 def test_what_lies_in_the_folder_of_data_is_not_downloaded(cache, server, tmp_path, monkeypatch):
