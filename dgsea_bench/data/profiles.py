@@ -16,7 +16,7 @@ from dgsea_bench.data.landmarks import GenesBy, find_landmarks, landmark_genes
 RESPONDING = 2.0
 """A gene responds where abs(score) is at least this: CMap's signature strength counts such landmark genes
 (Subramanian et al. 2017, doi 10.1016/j.cell.2017.10.049)."""
-LARGEST_GIB = 4
+LARGEST_GIB = 2
 """Of scores in memory."""
 SYMBOL_FIELDS = ("pr_gene_symbol", "gene_symbol", "symbol")
 ENTREZ_FIELDS = ("pr_gene_id", "gene_id", "entrez_id")
@@ -64,7 +64,7 @@ def select_samples(file: MatrixFile, select: Select, sample_info: str | None = N
         values = [wanted] if isinstance(wanted, str | int | float) else wanted
         fits = _fits(table[name], values)
         if not (kept & fits).any():
-            found = table[name][kept].dropna().unique().tolist()
+            found = sorted(table[name][kept].dropna().unique().tolist())
             near = did_you_mean(str(values[0]), [str(value) for value in found]) if len(values) == 1 else ""
             raise InputError(
                 f"{where}: no sample{_of_those(select, name)} has {in_words({name: wanted})}; there is "
@@ -186,8 +186,8 @@ def read_values(file: MatrixFile, samples: np.ndarray, genes: np.ndarray) -> np.
     size = len(samples) * len(genes) * 8 / 2**30
     if size > LARGEST_GIB:
         raise InputError(
-            f"{file.path}: {len(samples):,} samples × {len(genes):,} genes would take {size:.0f} GiB; select fewer, "
-            'such as select = { cell_id = "MCF7" }'
+            f"{file.path}: {len(samples):,} samples × {len(genes):,} genes would take {size:.1f} GiB, and at most "
+            f'{LARGEST_GIB} may be taken; select fewer, such as select = {{ cell_id = "MCF7" }}'
         )
     values = np.empty((len(samples), len(genes)))
     done = 0
