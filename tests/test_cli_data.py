@@ -83,14 +83,14 @@ def test_where_a_file_lies_is_listed(call, cache, tmp_path, monkeypatch, registe
 
 def test_what_will_come_is_told_before_it_comes(call, cache, server, register):
     register(entry("one", server.gives("one", whole())), entry("two", server.gives("two", whole())))
-    code, printed, complaint = call("data", "fetch", "one", "two", "one")
+    code, printed, complaint = call("data", "fetch", "two", "one", "two")
     assert (code, complaint) == (0, "")
     address = f"http://127.0.0.1:{server.server_port}"
     assert printed == "".join(
         [
             f"{name}: what {name} is\n  from {address}/{name}\n  to {cache}/some/{name}.bin\n"
             "  1.0 MB; checksum known\n  licence: MIT; cite: Nobody 2020\n"
-            for name in ("one", "two")
+            for name in ("two", "one")
         ]
         + [f"{name}: fetched: {cache}/some/{name}.bin\n" for name in ("one", "two")]
     )
