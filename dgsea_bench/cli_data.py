@@ -9,7 +9,6 @@ import typer
 from rich.filesize import decimal
 
 from dgsea_bench.core.errors import InputError
-from dgsea_bench.core.files import check_writable
 from dgsea_bench.data import datasets
 from dgsea_bench.data.datasets import Dataset, named
 from dgsea_bench.data.fetching import announced_size, fetch
@@ -187,7 +186,6 @@ def prepare(
         raise InputError(f"{output}: the table is written as parquet; let the name end in .parquet")
     files = {name: locate(path) for name, path in (("siginfo", siginfo), ("pertinfo", pertinfo)) if path is not None}
     matrix = locate(gctx)
-    check_writable(output, sparing=[matrix, *files.values()])
     with _stoppable(), PreparationBar() as bar:
         prepared = prepare_l1000(
             matrix,

@@ -25,6 +25,7 @@ UNCHECKED = {
         "pathways",
         "loss",
         "sweep",
+        *("landmarks", "signatures", "l1000"),
     ),  # check what users give, with messages of their own
     *("cli", "__main__", "worker"),  # read their own annotations, or run in another process
 }

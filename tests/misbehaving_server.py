@@ -39,12 +39,12 @@ def cut(content=CONTENT, after=HALF, **headers):
     return answer
 
 
-def chunked(content=CONTENT, *, ends=True):
+def chunked(content=CONTENT, *, ends=True, **headers):
     """Announces no length; or hangs up before the last chunk."""
 
     def answer(handler):
         handler.send_response(200)
-        handler.start(None, {"Transfer-Encoding": "chunked"})
+        handler.start(None, {"Transfer-Encoding": "chunked"} | headers)
         handler.send(b"%x\r\n%s\r\n" % (len(content), content))
         if ends:
             handler.send(b"0\r\n\r\n")

@@ -157,12 +157,13 @@ def test_pictures_and_pages_that_the_readme_names_exist():
         assert (ROOT / target).is_file(), target
 
 
-def test_the_wheel_carries_scenarios_and_templates(tmp_path):
+def test_the_wheel_carries_scenarios_tables_and_templates(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=os.environ)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     expected = {f"dgsea_bench/scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.toml")}
+    expected |= {f"dgsea_bench/data/tables/{path.name}" for path in (ROOT / "dgsea_bench/data/tables").iterdir()}
     assert expected <= set(names)
     assert any(name.startswith("dgsea_bench/report/templates/") for name in names)
 

@@ -170,7 +170,7 @@ def _quiet_pooch() -> Iterator[None]:
 
 
 def _unpacked(packed: Path, progress: Progress) -> tuple[Path, str]:
-    """The unpacked file, and its sha256; the packed one is removed."""
+    """The unpacked file, beside the packed one, and its sha256."""
     file = packed.with_name("unpacked")
     digest = hashlib.sha256()
     progress.started("unpacking", packed.stat().st_size)
@@ -178,7 +178,6 @@ def _unpacked(packed: Path, progress: Progress) -> tuple[Path, str]:
         for piece in _unpacked_pieces(packed, progress):
             output.write(piece)
             digest.update(piece)
-    packed.unlink()
     return file, digest.hexdigest()
 
 

@@ -1,25 +1,26 @@
 """The preparation of Li et al. 2026: from a GCTX of signatures to a table of compounds with SMILES and 978 genes."""
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
-from dgsea_bench.core.errors import InputError, shorten
-from dgsea_bench.core.files import write_whole
+from dgsea_bench.core.errors import InputError, did_you_mean
+from dgsea_bench.core.files import check_writable, write_whole
 from dgsea_bench.data.averages import GroupMeans
 from dgsea_bench.data.formats import open_matrix
 from dgsea_bench.data.formats.matrix import MatrixFile
 from dgsea_bench.data.landmarks import GenesBy, Landmarks, find_landmarks
+from dgsea_bench.data.missing import Missing, MissingValues
 from dgsea_bench.data.prepared import write_prepared
 from dgsea_bench.data.signatures import Average, Chosen, Step, Watch, choose_signatures, say_nothing
-from dgsea_bench.data.smiles import smiles_check
-
-Missing = Literal["error", "drop-genes", "drop-signatures"]
+from dgsea_bench.data.smiles import SmilesCheck, smiles_check
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,115 +78,100 @@ def prepare_l1000(
         InputError: files that cannot be used, or values that are missing.
     """
     if missing not in get_args(Missing):
-        raise InputError(f"missing is {missing!r}; known: {', '.join(get_args(Missing))}")
-    out, check = Path(out), smiles_check()
-    rejected_path = out.with_name(f"{out.stem}.rejected.tsv")
+        known = get_args(Missing)
+        raise InputError(f"missing is {missing!r}; known: {', '.join(known)}{did_you_mean(missing, known)}")
+    out = Path(out)
+    rejected = out.with_name(f"{out.stem}.rejected.tsv")
+    for path in (out, rejected):
+        check_writable(path, sparing=[read for read in (gctx, siginfo, pertinfo) if read is not None])
+    check = smiles_check()
     with open_matrix(gctx) as file:
         landmarks = find_landmarks(file, genes_by)
-        chosen = choose_signatures(
-            file,
-            check,
-            siginfo=siginfo,
-            pertinfo=pertinfo,
-            average=average,
-            watch=watch,
-        )
-        means, spoilt = _averaged(file, chosen, landmarks, missing, watch)
-    kept_genes = np.flatnonzero(~spoilt.genes) if missing == "drop-genes" else np.arange(len(landmarks.symbols))
-    symbols = [landmarks.symbols[gene] for gene in kept_genes]
-    rows = np.flatnonzero(means.counts > 0)
-    funnel = [*chosen.funnel]
-    if spoilt.signatures and missing == "drop-signatures":
-        left = chosen.rows["pert_id"].iloc[rows].nunique()
-        funnel.append(Step("without missing values", int(means.counts.sum()), left))
-    if not len(rows) or not symbols:
-        raise InputError(f"{gctx}: nothing is left once {missing.replace('drop-', '')} with missing values are dropped")
-    provenance = _provenance(file, siginfo, pertinfo, funnel, landmarks, symbols, check.how) | {
-        "average": average,
-        "missing": missing,
+        chosen = choose_signatures(file, check, siginfo=siginfo, pertinfo=pertinfo, average=average, watch=watch)
+        means, tally = _averaged(file, chosen, landmarks, missing, watch)
+    left = _what_is_left(file.path, chosen, landmarks, means, tally, missing)
+    remarks = [*chosen.remarks, *tally.remarks(missing, landmarks.symbols), *_said_aloud(check)]
+    provenance = {
+        **_made_from(file, siginfo, pertinfo),
+        **{"average": average, "missing": missing, "smiles_checked_by": check.how},
+        **{"genes_known_by": landmarks.known_by, "landmarks_missing": landmarks.missing},
+        **{"funnel": [[step.what, step.signatures, step.perturbagens] for step in left.funnel], "remarks": remarks},
     }
-    _write_rejected(rejected_path, chosen.rejected)
-    table = chosen.rows.iloc[rows].assign(signatures=means.counts[rows])
-    write_prepared(out, table, symbols, lambda start, stop: means.means(rows[start:stop])[:, kept_genes], provenance)
+    write_prepared(out, left.table, left.symbols, left.values, provenance)
+    _write_rejected(rejected, chosen.rejected)
     return Prepared(
         path=out,
-        rejected=rejected_path if len(chosen.rejected) else None,
-        funnel=tuple(funnel),
-        rows=len(rows),
-        genes=tuple(symbols),
+        rejected=rejected if len(chosen.rejected) else None,
+        funnel=tuple(left.funnel),
+        rows=len(left.table),
+        genes=tuple(left.symbols),
         landmarks=landmarks,
-        remarks=(*chosen.remarks, *spoilt.remarks(missing, landmarks.symbols), *_said_aloud(check.complete)),
+        remarks=tuple(remarks),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Spoilt:
-    """Values that are not finite: how many, of which genes (a mask), in how many signatures, and some of these."""
-
-    values: int
-    genes: np.ndarray
-    signatures: int
-    named: list[str]
-
-    def remarks(self, missing: Missing, symbols: list[str]) -> list[str]:
-        if not self.values:
-            return []
-        names = shorten([symbols[gene] for gene in np.flatnonzero(self.genes)])
-        dropped = f"{int(self.genes.sum())} genes" if missing == "drop-genes" else f"{self.signatures:,} signatures"
-        return [f"{self.values:,} values were missing, in signatures {shorten(self.named)} and genes {names}; "
-                f"{dropped} were left out"]  # fmt: skip
 
 
 def _averaged(
     file: MatrixFile, chosen: Chosen, landmarks: Landmarks, missing: Missing, watch: Watch
-) -> tuple[GroupMeans, _Spoilt]:
+) -> tuple[GroupMeans, MissingValues]:
     """Stream the chosen signatures through the means of their rows."""
-    means = GroupMeans(chosen.row, len(landmarks.positions))
-    genes, values, signatures, named, done = np.zeros(len(landmarks.positions), dtype=bool), 0, 0, list[str](), 0
-    total = len(chosen.positions)
+    genes = len(landmarks.positions)
+    means, tally, done = GroupMeans(chosen.row, genes), MissingValues(genes), 0
     for positions, portion in file.portions(chosen.positions, landmarks.positions):
         row = chosen.row[done : done + len(positions)]
-        bad = ~np.isfinite(portion)
-        if bad.any():
-            spoilt = bad.any(1)
-            genes |= bad.any(0)
-            values, signatures = values + int(bad.sum()), signatures + int(spoilt.sum())
-            named += file.sample_ids[positions[spoilt][:4]].tolist()
-            if missing == "drop-signatures":
-                row, portion = row[~spoilt], portion[~spoilt]
-        means.add(row, portion)
+        spoilt, values = tally.count(portion, file.sample_ids[positions].tolist())
+        kept = ~spoilt if missing == "drop-signatures" else np.ones(len(row), dtype=bool)
+        means.add(row[kept], values[kept])
         done += len(positions)
-        watch("averaging signatures", done, total)
-    spoilt = _Spoilt(values, genes, signatures, named[:4])
-    if values and missing == "error":
-        names = shorten([landmarks.symbols[gene] for gene in np.flatnonzero(genes)])
-        raise InputError(
-            f"{file.path}: {values:,} values are not finite numbers, in {signatures:,} signatures ({shorten(named)}) "
-            f"and {int(genes.sum()):,} genes ({names}); leave them out with --missing drop-signatures or drop-genes"
-        )
-    return means, spoilt
+        watch("averaging signatures", done, len(chosen.positions))
+    if missing == "error":
+        tally.refuse(file.path, landmarks.symbols)
+    return means, tally
 
 
-def _provenance(
-    file: MatrixFile,
-    siginfo: str | Path | None,
-    pertinfo: str | Path | None,
-    funnel: list[Step],
-    landmarks: Landmarks,
-    symbols: list[str],
-    checked: str,
-) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class _Left:
+    """What is left to write: metadata of rows, symbols of genes, values of rows, and the funnel down to them."""
+
+    table: pd.DataFrame
+    symbols: list[str]
+    values: Callable[[int, int], np.ndarray]
+    funnel: list[Step]
+
+
+def _what_is_left(
+    path: Path, chosen: Chosen, landmarks: Landmarks, means: GroupMeans, tally: MissingValues, missing: Missing
+) -> _Left:
+    """Without the genes, or the rows, that missing values took."""
+    genes = np.flatnonzero(~tally.genes) if missing == "drop-genes" else np.arange(len(landmarks.symbols))
+    rows = np.flatnonzero(means.counts > 0)
+    if not len(rows) or not len(genes):
+        raise InputError(f"{path}: nothing is left once {missing.replace('drop-', '')} with missing values are dropped")
+    table = chosen.rows.iloc[rows].assign(signatures=means.counts[rows])
+    funnel = list(chosen.funnel)
+    if tally.signatures and missing == "drop-signatures":
+        funnel.append(Step("without missing values", int(table["signatures"].sum()), table["pert_id"].nunique()))
+    return _Left(
+        table=table,
+        symbols=[landmarks.symbols[gene] for gene in genes],
+        values=lambda start, stop: means.means(rows[start:stop])[:, genes],
+        funnel=funnel,
+    )
+
+
+def _made_from(file: MatrixFile, siginfo: str | Path | None, pertinfo: str | Path | None) -> dict[str, Any]:
+    """The program and the files; checksums of those that are not huge."""
+    tables = {"siginfo": siginfo, "pertinfo": pertinfo}
     return {
         "made_by": f"dgsea_bench {version('dgsea-bench')}",
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "matrix": {"file": file.path.name, "bytes": file.path.stat().st_size, "shape": list(file.shape)},
-        "siginfo": Path(siginfo).name if siginfo else None,
-        "pertinfo": Path(pertinfo).name if pertinfo else None,
-        "smiles_checked_by": checked,
-        "genes_known_by": landmarks.known_by,
-        "funnel": [[step.what, step.signatures, step.perturbagens] for step in funnel],
-        "symbols": symbols,
+        **{name: None if path is None else _fingerprint(Path(path)) for name, path in tables.items()},
     }
+
+
+def _fingerprint(path: Path) -> dict[str, str]:
+    with path.open("rb") as file:
+        return {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _write_rejected(path: Path, rejected: pd.DataFrame) -> None:
@@ -195,7 +181,7 @@ def _write_rejected(path: Path, rejected: pd.DataFrame) -> None:
         path.unlink(missing_ok=True)  # of a preparation before
 
 
-def _said_aloud(complete: bool) -> list[str]:
-    if complete:
+def _said_aloud(check: SmilesCheck) -> list[str]:
+    if check.complete:
         return []
     return ["SMILES were checked by their syntax alone; for chemistry too: pip install 'dgsea-bench[smiles]'"]

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from dgsea_bench.core.errors import InputError, shorten
+from dgsea_bench.core.errors import InputError, did_you_mean, shorten
 from dgsea_bench.core.identifiers import nothing_in_common
 from dgsea_bench.data.formats.matrix import MatrixFile
 
@@ -61,18 +61,16 @@ def find_landmarks(file: MatrixFile, genes_by: GenesBy = "auto") -> Landmarks:
         InputError: no landmark gene is found, one is there twice, or ids and metadata disagree.
     """
     if genes_by not in get_args(GenesBy):
-        raise InputError(f"genes_by is {genes_by!r}; known: {', '.join(get_args(GenesBy))}")
+        known = get_args(GenesBy)
+        raise InputError(f"genes_by is {genes_by!r}; known: {', '.join(known)}{did_you_mean(genes_by, known)}")
     by_id, by_metadata = _by_ids(file), _by_metadata(file)
     if genes_by == "auto":
         _refuse_disagreement(file, by_id, by_metadata)
-        found = by_id if by_id[1].notna().sum() >= by_metadata[1].notna().sum() else by_metadata
-    else:
-        found = by_id if genes_by == "id" else by_metadata
-    known_by, entrez = found
+        more_by_id = by_id[1].nunique() >= by_metadata[1].nunique()  # a gene may have several probes, each with its id
+        genes_by = "id" if more_by_id else "metadata"
+    known_by, entrez = by_id if genes_by == "id" else by_metadata
     if not entrez.notna().any():
-        ours = landmark_genes()["entrez"].astype(str).tolist()
-        both = nothing_in_common(file.gene_ids.tolist(), ours, ("genes in the file", "landmark genes"))
-        raise InputError(f"{file.path}: no landmark gene is there: {both}")
+        raise InputError(f"{file.path}: no landmark gene is there: {_why_none(file, genes_by)}")
     position = pd.Series(np.arange(len(entrez)), index=entrez).loc[lambda there: there.index.notna()]
     if position.index.has_duplicates:
         twice = position.index[position.index.duplicated()].unique().astype(int).tolist()
@@ -80,9 +78,24 @@ def find_landmarks(file: MatrixFile, genes_by: GenesBy = "auto") -> Landmarks:
             f"{file.path}: {len(twice)} landmark genes are there more than once, by {known_by}: {shorten(twice)}"
         )
     table = landmark_genes().set_index("entrez")["symbol"]
-    here = [gene for gene in table.index if gene in position.index]
-    absent = table[~table.index.isin(here)].tolist()
-    return Landmarks(position[here].to_numpy(np.int64), table[here].tolist(), known_by, absent)
+    there = table.index.isin(position.index)
+    return Landmarks(
+        positions=position[table.index[there]].to_numpy(np.int64),
+        symbols=table[there].tolist(),
+        known_by=known_by,
+        missing=table[~there].tolist(),
+    )
+
+
+def _why_none(file: MatrixFile, genes_by: GenesBy) -> str:
+    if genes_by == "metadata":
+        there = shorten(file.gene_fields, most=12) or "none"
+        return (
+            f"metadata of genes have Entrez ids of none ({' or '.join(GENE_ID_FIELDS)} would hold them; fields that "
+            f"are there: {there})"
+        )
+    ours = landmark_genes()["entrez"].astype(str).tolist()
+    return nothing_in_common(file.gene_ids.tolist(), ours, ("genes in the file", "landmark genes"))
 
 
 def _by_ids(file: MatrixFile) -> Recognised:
@@ -91,7 +104,9 @@ def _by_ids(file: MatrixFile) -> Recognised:
     ids = pd.Series(file.gene_ids.to_numpy())
     columns = {"Entrez ids": ["entrez"], "probes": ["probe"], "symbols": ["symbol", "other_symbol"]}
     names = {
-        kind: {name: entrez for column in those for name, entrez in zip(table[column].astype(str), table["entrez"])}
+        kind: {
+            name: entrez for column in those for name, entrez in zip(table[column].astype(str), table["entrez"]) if name
+        }
         for kind, those in columns.items()
     }
     found = {kind: ids.map(known).astype("Int64") for kind, known in names.items()}
@@ -103,9 +118,10 @@ def _by_metadata(file: MatrixFile) -> Recognised:
     frame = file.gene_metadata(GENE_ID_FIELDS)
     if frame.empty:
         return "metadata, of which there is none", pd.Series(pd.NA, index=range(len(file.gene_ids)), dtype="Int64")
-    name = str(frame.columns[0])
-    entrez = pd.to_numeric(frame[name].reset_index(drop=True), errors="coerce").astype("Float64").astype("Int64")
-    return f"{name} in the metadata", entrez.where(entrez.isin(landmark_genes()["entrez"]))
+    name = next(field for field in GENE_ID_FIELDS if field in frame)
+    numbers = pd.to_numeric(frame[name].reset_index(drop=True), errors="coerce").astype("Float64")
+    ours = numbers.isin(landmark_genes()["entrez"].astype(float)).fillna(False)
+    return f"{name} in the metadata", numbers.where(ours).astype("Int64")
 
 
 def _refuse_disagreement(file: MatrixFile, by_id: Recognised, by_metadata: Recognised) -> None:
@@ -119,5 +135,5 @@ def _refuse_disagreement(file: MatrixFile, by_id: Recognised, by_metadata: Recog
         raise InputError(
             f"{file.path}: ids of genes and {by_metadata[0]} disagree for {differ.sum():,} of {both.sum():,} landmark "
             f"genes: {file.gene_ids[first]!r} is {one}, and the metadata beside it say {other}. One of them is out of "
-            "order; say which to trust: --genes-by id or --genes-by metadata"
+            "order; say which to trust: --genes-by id or metadata (in a scenario: genes_by)"
         )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,56 +64,82 @@ def write_prepared(
 
 
 class PreparedFile(MatrixFile):
-    """A table that `prepare_l1000` wrote, all of it in memory; ids of samples are those of compounds or conditions."""
+    """A table that `prepare_l1000` wrote; ids of samples are those of compounds or conditions."""
 
     def __init__(self, path: str | Path) -> None:
-        """Read the table.
+        """Open the table and read all but the values.
 
         Raises:
             InputError: a file that cannot be read, or another kind of parquet file.
         """
         self.path = Path(path)
+        with self._damage_told():
+            self._file = pq.ParquetFile(path)
         try:
-            table = pq.read_table(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(f"{path}: cannot be read as parquet: {str(error).splitlines()[0]}") from None
-        content = (table.schema.metadata or {}).get(PROVENANCE)
+            self.provenance = self._provenance()
+            symbols = self.provenance[SYMBOLS]
+            with self._damage_told():
+                samples = self._file.read([name for name in self._file.schema_arrow.names if name not in set(symbols)])
+        except BaseException:
+            self.close()
+            raise
+        self._samples: pd.DataFrame = samples.to_pandas()
+        naming = [name for name in OF_CONDITION if name in self._samples]
+        ids = self._samples[naming].fillna("").astype(str).agg(":".join, axis=1)
+        self.sample_ids = self._samples.index = pd.Index(ids.to_numpy(), dtype="object", name="id")
+        self.gene_ids = pd.Index(symbols, dtype="object", name="id")
+        self.gene_fields, self.sample_fields = (), tuple(self._samples.columns)
+
+    def _provenance(self) -> dict[str, Any]:
+        content = (self._file.schema_arrow.metadata or {}).get(PROVENANCE)
         if content is None:
-            raise InputError(f"{path}: was not made by `data prepare-l1000`: it does not say where it comes from")
-        self.provenance: dict[str, Any] = json.loads(content)
-        frame = table.to_pandas()
-        self._values: np.ndarray = frame[self.provenance[SYMBOLS]].to_numpy(np.float32)
-        samples = frame.drop(columns=self.provenance[SYMBOLS])
-        naming = [name for name in OF_CONDITION if name in samples]
-        ids = samples[naming].fillna("").astype(str).agg(":".join, axis=1)
-        self.gene_ids = pd.Index(self.provenance[SYMBOLS], dtype="object", name="id")
-        self.sample_ids = pd.Index(ids.to_numpy(), dtype="object", name="id")
-        self._samples: pd.DataFrame = samples.set_index(self.sample_ids)
-        self.gene_fields, self.sample_fields = (), tuple(samples.columns)
+            raise InputError(f"{self.path}: was not made by `data prepare-l1000`: it does not say where it comes from")
+        found: dict[str, Any] = json.loads(content)
+        return found
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, pa.ArrowInvalid) as error:
+            raise InputError(f"{self.path}: cannot be read as parquet: {str(error).splitlines()[0]}") from None
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Close the file."""
+        self._file.close()
 
     @property
     def dtype(self) -> np.dtype:
         """Of the values."""
-        return self._values.dtype
+        return np.dtype("float32")
 
     def sample_metadata(self, fields: Sequence[str] | None = None) -> pd.DataFrame:
         """Metadata of all rows, SMILES among it."""
         return self._samples[[name for name in self._samples if fields is None or name in fields]]
 
-    def gene_metadata(self, fields: Sequence[str] | None = None) -> pd.DataFrame:
+    def gene_metadata(self, fields: Sequence[str] | None = None) -> pd.DataFrame:  # noqa: ARG002 (of the base class)
         """There is none beside the symbols, which are the ids."""
-        return pd.DataFrame(index=self.gene_ids, columns=[name for name in fields or () if name in self.gene_fields])
+        return pd.DataFrame(index=self.gene_ids)
 
     def portions(
         self, samples: Positions | None = None, genes: Positions | None = None
     ) -> Iterator[tuple[Positions, np.ndarray]]:
-        """One portion."""
+        """The values asked for, as many rows at a time as were written at a time.
+
+        Raises:
+            InputError: the file is damaged.
+        """
         rows = np.arange(self.shape[0]) if samples is None else np.asarray(samples)
-        columns = np.arange(self.shape[1]) if genes is None else np.asarray(genes)
-        yield rows, self._values[np.ix_(rows, columns)]
+        columns = list(self.gene_ids if genes is None else self.gene_ids[genes])
+        start = 0
+        for group in range(self._file.num_row_groups):
+            stop = start + self._file.metadata.row_group(group).num_rows
+            chosen = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]
+            if len(chosen) and columns:
+                with self._damage_told():
+                    part = self._file.read_row_group(group, columns)
+                yield chosen, np.stack([part[name].to_numpy() for name in columns], axis=1)[chosen - start]
+            start = stop
 
 
 def read_prepared(path: str | Path) -> AnnotatedMatrix:
@@ -121,7 +148,8 @@ def read_prepared(path: str | Path) -> AnnotatedMatrix:
     Raises:
         InputError: a file that cannot be read, or another kind of parquet file.
     """
-    return PreparedFile(path).read()
+    with PreparedFile(path) as file:
+        return file.read()
 
 
 def open_scores(path: str | Path) -> MatrixFile:

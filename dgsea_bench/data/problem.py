@@ -17,7 +17,7 @@ class Problem:
         scores: (B, G) larger = earlier in the ranking.
         gene_sets: P sets over the G genes.
         shifts: (B, G) what a generator added to the scores of planted genes, in units of the scores; 0 elsewhere.
-            None where nothing is known.
+            None where nothing was added and sets may be enriched all the same, as in real scores.
         planted: names of the sets whose members were shifted.
         profiles: names of the B profiles, such as ids of samples; empty where they have none.
     """

@@ -11,18 +11,19 @@ from dgsea_bench.core.identifiers import nothing_in_common
 from dgsea_bench.data.formats import Duplicates, MatrixFile
 from dgsea_bench.data.formats.metadata import to_column
 from dgsea_bench.data.formats.tables import read_table
-from dgsea_bench.data.landmarks import find_landmarks, landmark_genes
+from dgsea_bench.data.landmarks import GenesBy, find_landmarks, landmark_genes
 
 RESPONDING = 2.0
 """A gene responds where abs(score) is at least this: CMap's signature strength counts such landmark genes
 (Subramanian et al. 2017, doi 10.1016/j.cell.2017.10.049)."""
-LARGEST_GIB = 4
+LARGEST_GIB = 2
 """Of scores in memory."""
 SYMBOL_FIELDS = ("pr_gene_symbol", "gene_symbol", "symbol")
 ENTREZ_FIELDS = ("pr_gene_id", "gene_id", "entrez_id")
 OF_SIGNATURE = ("sig_id", "inst_id", "id")
-OF_LANDMARKS = "landmark"
-"""Names of genes: symbols of the landmark genes; others keep their ids."""
+ID = "id"
+OF_LANDMARKS, OF_TABLE = "landmark", "gene_info"
+"""Names of genes: symbols of the landmark genes, or those in a table; others keep their ids."""
 
 Transform = Literal["none", "center", "zscore"]
 MissingScores = Literal["error", "drop-genes", "drop-profiles"]
@@ -41,7 +42,7 @@ def select_samples(file: MatrixFile, select: Select, sample_info: str | None = N
 
     Args:
         file: the matrix.
-        select: field -> value, or values.
+        select: field -> value, or values; ``id`` is the id of a sample.
         sample_info: a table of the samples, such as that of signatures of GSE92742; None: the metadata in the file.
 
     Raises:
@@ -49,27 +50,39 @@ def select_samples(file: MatrixFile, select: Select, sample_info: str | None = N
     """
     if not select:
         return np.arange(file.shape[0])
-    table = file.sample_metadata(list(select)) if sample_info is None else _from_table(file, select, sample_info)
-    known = file.sample_fields if sample_info is None else tuple(table.columns)
+    fields = [name for name in select if name != ID]
+    where = sample_info or file.path
+    table = file.sample_metadata(fields) if sample_info is None else _from_table(file, fields, sample_info)
+    table = table.assign(**{ID: file.sample_ids.to_numpy(object)})
     kept = np.ones(file.shape[0], dtype=bool)
     for name, wanted in select.items():
         if name not in table:
-            there = shorten(known, most=12) or "none"
+            there = shorten(file.sample_fields, most=12) or "none"
             raise InputError(
-                f"{sample_info or file.path}: samples have no {name!r}; "
-                f"their fields: {there}{did_you_mean(name, known)}"
+                f"{where}: samples have no {name!r}; their fields: {there}{did_you_mean(name, file.sample_fields)}"
             )
-        fits = _fits(table[name], [wanted] if isinstance(wanted, str | int | float) else wanted)
+        values = [wanted] if isinstance(wanted, str | int | float) else wanted
+        fits = _fits(table[name], values)
         if not (kept & fits).any():
-            values = shorten(table[name][kept].dropna().unique(), most=8) or "none"
-            raise InputError(f"{sample_info or file.path}: no sample has {name} = {wanted}; there is {values}")
+            found = sorted(table[name][kept].dropna().unique().tolist())
+            near = did_you_mean(str(values[0]), [str(value) for value in found]) if len(values) == 1 else ""
+            raise InputError(
+                f"{where}: no sample{_of_those(select, name)} has {in_words({name: wanted})}; there is "
+                f"{shorten(found, most=8) or 'none'}{near}"
+            )
         kept &= fits
     return np.flatnonzero(kept)
 
 
-def _from_table(file: MatrixFile, select: Select, sample_info: str) -> pd.DataFrame:
-    fields = {"id": OF_SIGNATURE, **{name: (name,) for name in select}}
-    table = read_table(sample_info, fields, ["id"]).dropna(subset="id").drop_duplicates("id").set_index("id")
+def _of_those(select: Select, name: str) -> str:
+    """The conditions before that of this name, in words."""
+    before = list(select)[: list(select).index(name)]
+    return f" with {in_words({field: select[field] for field in before})}" if before else ""
+
+
+def _from_table(file: MatrixFile, wanted: Sequence[str], sample_info: str) -> pd.DataFrame:
+    fields = {ID: OF_SIGNATURE, **{name: (name,) for name in wanted}}
+    table = read_table(sample_info, fields, [ID, *wanted]).dropna(subset=ID).drop_duplicates(ID).set_index(ID)
     if not file.sample_ids.isin(table.index).any():
         both = nothing_in_common(
             file.sample_ids.tolist(), table.index.tolist(), ("samples in the matrix", "in the table"), "names"
@@ -81,13 +94,18 @@ def _from_table(file: MatrixFile, select: Select, sample_info: str) -> pd.DataFr
 
 def _fits(column: "pd.Series[str]", wanted: Sequence[Value]) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column.dtype):
-        numbers = pd.to_numeric(pd.Series([str(value) for value in wanted]), errors="coerce").dropna()
-        return column.astype("Float64").isin(numbers.astype(float)).to_numpy(bool)
+        texts = pd.Series([str(int(value) if isinstance(value, bool) else value) for value in wanted], dtype="string")
+        numbers = pd.to_numeric(texts, errors="coerce").dropna().astype(float).tolist()
+        return column.astype("Float64").isin(numbers).to_numpy(bool, na_value=False)
     return column.isin([str(value) for value in wanted]).to_numpy(bool, na_value=False)
 
 
 def name_genes(
-    file: MatrixFile, members: Sequence[str], names: str = "auto", gene_info: str | None = None
+    file: MatrixFile,
+    members: Sequence[str],
+    names: str = "auto",
+    gene_info: str | None = None,
+    genes_by: GenesBy = "auto",
 ) -> list[str]:
     """A name for each gene of the file, in the name space of the gene sets' members; genes without one keep their id.
 
@@ -95,34 +113,40 @@ def name_genes(
         file: the matrix.
         members: genes of the gene sets.
         names: ``"auto"``: whichever of symbols, Entrez ids and ids the members have most of; ``"id"``; ``"landmark"``:
-            symbols of the 978 landmark genes; or a field of the file's metadata of genes.
+            symbols of the 978 landmark genes; ``"gene_info"``; or a field of the file's metadata of genes.
         gene_info: a table with ``pr_gene_id`` and ``pr_gene_symbol``, for files that have Entrez ids alone.
+        genes_by: what ``"landmark"`` recognises genes by, as in `find_landmarks`.
 
     Raises:
         InputError: an unknown field, or names of which none is among the members.
     """
     ids = pd.Series(file.gene_ids.to_numpy(object), dtype="string")
-    found = {"id": ids}
-    fields = [*SYMBOL_FIELDS, *ENTREZ_FIELDS] if names == "auto" else [names]
-    found |= {
-        str(name): column.reset_index(drop=True).astype("string") for name, column in file.gene_metadata(fields).items()
-    }
-    if gene_info is not None:
-        found["gene_info"] = _from_gene_info(file, gene_info)
     if names == OF_LANDMARKS:
-        landmarks = find_landmarks(file)
-        found = {OF_LANDMARKS: pd.Series(pd.NA, index=range(len(file.gene_ids)), dtype="string")}
-        found[OF_LANDMARKS].iloc[landmarks.positions] = landmarks.symbols
-    elif names != "auto" and names not in found:
-        known = ("auto", "id", OF_LANDMARKS, *file.gene_fields)
-        raise InputError(f"{file.path}: names is {names!r}; known: {', '.join(known)}{did_you_mean(names, known)}")
-    elif names != "auto":
+        found = {names: _symbols_of_landmarks(file, genes_by)}
+    else:
+        found = {ID: ids, **_from_metadata(file, [*SYMBOL_FIELDS, *ENTREZ_FIELDS] if names == "auto" else [names])}
+        if gene_info is not None:
+            found[OF_TABLE] = _from_gene_info(file, gene_info)
+    if names != "auto":
+        if names not in found:
+            known = ("auto", ID, OF_LANDMARKS, *([OF_TABLE] if gene_info else []), *file.gene_fields)
+            raise InputError(f"{file.path}: names is {names!r}; known: {', '.join(known)}{did_you_mean(names, known)}")
         found = {names: found[names]}
     wanted = set(members)
     best = max(found, key=lambda name: len(wanted.intersection(found[name].dropna())))
     if wanted.isdisjoint(found[best].dropna()):
         raise InputError(f"{file.path}: {_why_no_names(found[best], members)}")
     return list(found[best].fillna(ids))
+
+
+def _from_metadata(file: MatrixFile, fields: Sequence[str]) -> "dict[str, pd.Series[str]]":
+    frame = file.gene_metadata(fields)
+    return {str(name): column.reset_index(drop=True).astype("string") for name, column in frame.items()}
+
+
+def _symbols_of_landmarks(file: MatrixFile, genes_by: GenesBy) -> "pd.Series[str]":
+    landmarks = find_landmarks(file, genes_by)
+    return pd.Series(landmarks.symbols, index=landmarks.positions, dtype="string").reindex(range(file.shape[1]))
 
 
 def _why_no_names(names: "pd.Series[str]", members: Sequence[str]) -> str:
@@ -162,8 +186,8 @@ def read_values(file: MatrixFile, samples: np.ndarray, genes: np.ndarray) -> np.
     size = len(samples) * len(genes) * 8 / 2**30
     if size > LARGEST_GIB:
         raise InputError(
-            f"{file.path}: {len(samples):,} samples × {len(genes):,} genes would take {size:.0f} GiB; select fewer, "
-            'such as select = { cell_id = "MCF7" }'
+            f"{file.path}: {len(samples):,} samples × {len(genes):,} genes would take {size:.1f} GiB, and at most "
+            f'{LARGEST_GIB} may be taken; select fewer, such as select = {{ cell_id = "MCF7" }}'
         )
     values = np.empty((len(samples), len(genes)))
     done = 0
@@ -210,12 +234,11 @@ def to_scores(values: np.ndarray, how: Transform, where: str) -> np.ndarray:
         return values
     if len(values) < 2:
         raise InputError(f"{where}: transform = {how!r} needs two samples at least; {len(values)} is selected")
-    centred: np.ndarray = values - values.mean(0)
+    constant = values.min(0) == values.max(0)  # the mean of equal numbers is not always that number
+    centred: np.ndarray = np.where(constant, 0.0, values - values.mean(0))
     if how == "center":
         return centred
-    spread = np.asarray(values.std(0, ddof=1))
-    spread[spread == 0] = np.inf
-    return np.asarray(centred / spread)
+    return np.asarray(centred / np.where(constant, 1.0, values.std(0, ddof=1)))
 
 
 def merge_repeated(
@@ -253,8 +276,12 @@ def responding_genes(scores: np.ndarray) -> np.ndarray:
 
 
 def spread_over_strengths(scores: np.ndarray, profiles: int | None) -> np.ndarray:
-    """Positions of so many profiles, ascending, taken evenly from the weakest to the strongest; None: all."""
+    """Positions of so many profiles, ascending, taken evenly from the weakest to the strongest; one alone is between.
+
+    All of them if there are no more, or for None.
+    """
     if profiles is None or profiles >= len(scores):
         return np.arange(len(scores))
     order = np.argsort(responding_genes(scores), kind="stable")
-    return np.sort(order[np.linspace(0, len(scores) - 1, profiles).round().astype(int)])
+    ranks = np.linspace(0, len(scores) - 1, profiles) if profiles > 1 else np.array([(len(scores) - 1) / 2])
+    return np.sort(order[ranks.round().astype(int)])

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 TOKEN = re.compile(
-    r"(?P<atom>Br?|Cl?|[NOPSFI]|[bcnops]|\*|\[\d*(?:[A-Z][a-z]?|[a-z]{1,2}|\*)[^\[\]\s]*\])"
-    r"|(?P<ring>\d|%\d\d)|(?P<open>\()|(?P<close>\))|(?P<dot>\.)|(?P<bond>[-=#$:/\\~])"
+    r"(?P<atom>Br?|Cl?|[NOPSFI]|[bcnops]|\*|\[\d*(?:[A-Z][a-z]?|[a-z]{1,2}|\*|#\d+)[^\[\]\s]*\])"
+    r"|(?P<ring>\d|%\d\d|%\(\d+\))|(?P<open>\()|(?P<close>\))|(?P<dot>\.)|(?P<bond>->|<-|[-=#$:/\\~])"
 )
-"""Atoms of the organic subset or in brackets, and what stands between them (http://opensmiles.org/opensmiles.html)."""
+"""Atoms of the organic subset or in brackets, and what stands between them (http://opensmiles.org/opensmiles.html),
+with what RDKit reads beside: atomic numbers, dative bonds, rings beyond 99 (https://rdkit.org/docs/RDKit_Book.html)."""
 
 PROBLEMS = {
     "SANITIZE_PROPERTIES": "valence",
@@ -42,20 +43,25 @@ def smiles_check() -> SmilesCheck:
 
     def reason(smiles: str) -> str | None:
         with rdBase.BlockLogs():
-            molecule = Chem.MolFromSmiles(smiles, sanitize=False)
-            if molecule is None:
+            molecule = Chem.MolFromSmiles(smiles)
+            if molecule is not None:
+                return None if molecule.GetNumAtoms() else "has no atoms"
+            unchecked = Chem.MolFromSmiles(smiles, sanitize=False)
+            if unchecked is None:
                 return syntax_error(smiles) or "RDKit cannot read it"
-            problem = Chem.SanitizeMol(molecule, catchErrors=True)
-        if problem != Chem.SanitizeFlags.SANITIZE_NONE:
-            return f"no possible molecule ({PROBLEMS.get(problem.name, problem.name)})"
-        return None if molecule.GetNumAtoms() else "has no atoms"
+            problem = Chem.SanitizeMol(unchecked, catchErrors=True).name
+        return f"no possible molecule ({PROBLEMS.get(problem, problem)})"
 
     return SmilesCheck(reason, f"RDKit {rdBase.rdkitVersion}", complete=True)
 
 
 def syntax_error(smiles: str) -> str | None:
-    """What is wrong with the syntax: characters, brackets, rings that are not closed; None: nothing."""
-    depth, rings, place, before = 0, set[str](), 0, ""
+    """What is wrong with the syntax: characters, brackets, rings that are not closed; None: nothing.
+
+    What stands after a space is a name, as RDKit has it.
+    """
+    depth, rings, place, before = 0, set[int](), 0, ""
+    smiles = smiles.strip().partition(" ")[0]
     if not smiles:
         return "is empty"
     while place < len(smiles):
@@ -69,7 +75,7 @@ def syntax_error(smiles: str) -> str | None:
         if depth < 0:
             return f"character {place + 1}: a branch is closed that was not opened"
         if kind == "ring":
-            rings ^= {token.group().lstrip("%").lstrip("0") or "0"}
+            rings ^= {int(token.group().strip("%()"))}
         before, place = kind, token.end()
     if before in ("bond", "dot", "open"):
         return "ends where an atom is expected"

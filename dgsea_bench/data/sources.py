@@ -13,7 +13,7 @@ from dgsea_bench.core.errors import InputError, did_you_mean
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.data.directional import DIRECTIONAL_PATHWAYS, directional_sets
 from dgsea_bench.data.formats import Duplicates, MatrixFile, read_gmt, read_ranking
-from dgsea_bench.data.landmarks import find_landmarks, landmark_genes
+from dgsea_bench.data.landmarks import GenesBy, find_landmarks, landmark_genes
 from dgsea_bench.data.places import locate
 from dgsea_bench.data.prepared import open_scores
 from dgsea_bench.data.problem import Problem
@@ -30,7 +30,7 @@ from dgsea_bench.data.profiles import (
     to_scores,
     without_missing,
 )
-from dgsea_bench.data.synthetic import GENERATORS, Layout, generate
+from dgsea_bench.data.synthetic import FIXED_GENES, GENERATORS, Layout, generate
 
 DIRECTIONAL = "directional"
 """In the place of a .gmt: the directional pathways."""
@@ -46,7 +46,9 @@ class SyntheticSource(_Source):
     Attributes:
         set_size: a number, or a range such as ``"15-200"`` from which sizes are drawn.
         planted_share: as many sets are planted as together hold at most this share of the genes, but at least one;
-            none if it is 0. More would lift nearly all genes, which enriches nothing.
+            none if it is 0. More would lift nearly all genes, which enriches nothing. Not for ``"l1000-simulated"``,
+            which plants nothing.
+        genes: ``"l1000-simulated"`` has 978.
     """
 
     kind: Literal["synthetic"] = "synthetic"
@@ -71,6 +73,16 @@ class SyntheticSource(_Source):
     def _readable(cls, size: int | str) -> int | str:
         low, high = _size_range(size)
         return low if low == high else f"{low}-{high}"
+
+    @model_validator(mode="after")
+    def _generator_can(self) -> "SyntheticSource":
+        fixed = FIXED_GENES.get(self.generator)
+        if fixed and self.genes != fixed:
+            raise ValueError(f"genes is {self.genes}; {self.generator} has exactly {fixed}")
+        usual = type(self).model_fields["planted_share"].default
+        if fixed and self.planted_share != usual:
+            raise ValueError(f"planted_share is {self.planted_share}; {self.generator} plants nothing: leave it out")
+        return self
 
     @model_validator(mode="after")
     def _sets_fit(self) -> "SyntheticSource":
@@ -148,6 +160,7 @@ class L1000Source(_Source):
         select: field of the samples' metadata -> value, or values, wanted.
         sample_info, gene_info: tables, for files without metadata.
         names: what genes are matched by, as `name_genes` takes it.
+        genes_by: what landmark genes are known by where ids and metadata of the file disagree.
         only_landmarks: leave out all but the 978 landmark genes.
         transform: how log expression becomes scores, over the samples selected: ``"center"`` or ``"zscore"``.
         profiles: so many of the samples selected, taken evenly from the weakest to the strongest response; None: all.
@@ -162,6 +175,7 @@ class L1000Source(_Source):
     sample_info: str | None = None
     gene_info: str | None = None
     names: str = "auto"
+    genes_by: GenesBy = "auto"
     only_landmarks: bool = False
     transform: Transform = "none"
     profiles: int | None = Field(None, ge=1)
@@ -184,7 +198,7 @@ class L1000Source(_Source):
         """
         with open_scores(locate(self.matrix)) as file:
             samples = select_samples(file, self.select, _located(self.sample_info))
-            genes = find_landmarks(file).positions if self.only_landmarks else np.arange(file.shape[1])
+            genes = find_landmarks(file, self.genes_by).positions if self.only_landmarks else np.arange(file.shape[1])
             names = self._names(file)
             values = read_values(file, samples, genes)
         ids, own = file.sample_ids[samples].tolist(), [names[gene] for gene in genes]
@@ -205,7 +219,7 @@ class L1000Source(_Source):
             members += table["entrez"][table["symbol"].isin(members)].astype(str).tolist()
         else:
             members = [gene for genes in read_gmt(locate(self.gene_sets)).values() for gene in genes]
-        return name_genes(file, members, self.names, _located(self.gene_info))
+        return name_genes(file, members, self.names, _located(self.gene_info), self.genes_by)
 
     def _sets(self, genes: list[str]) -> dict[str, list[str]]:
         return directional_sets(genes) if self.gene_sets == DIRECTIONAL else read_gmt(locate(self.gene_sets))
@@ -214,7 +228,7 @@ class L1000Source(_Source):
         """Genes of each profile, before any are left out for missing values."""
         with open_scores(locate(self.matrix)) as file:
             if self.only_landmarks:
-                return len(find_landmarks(file).positions)
+                return len(find_landmarks(file, self.genes_by).positions)
             return len(set(self._names(file)))
 
     def input_hashes(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Generators of problems whose truth is known: what was planted is returned with the scores."""
+"""Generators of problems: what was planted is returned with the scores, where anything is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,11 +9,17 @@ import torch
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.data.problem import Problem
+from dgsea_bench.data.simulated_l1000 import simulate
 
 SHIFT_MEAN, SHIFT_SD = 0.6, 0.2
 """Members of planted sets are shifted by N(0.6, 0.2²), the scores around them being N(0, 1) (Li et al. 2026)."""
 
+FIXED_GENES = {"l1000-simulated": 978}
+"""Generators that know one number of genes, and plant nothing."""
+
 Array = np.ndarray
+Draw = tuple[Array, Array | None, list[Array]]
+"""Scores (B, G), the shifts in them (B, G) or None where there is no such thing, and the members of each set."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +36,19 @@ def generate(generator: str, layout: Layout, seed: int) -> Problem:
     """The problem of that generator, layout and seed; the same one on every machine with the same numpy.
 
     Raises:
-        InputError: a set as large as the ranking.
+        InputError: a set as large as the ranking, or a number of genes that the generator does not know.
     """
+    fixed = FIXED_GENES.get(generator, layout.genes)
+    if layout.genes != fixed:
+        raise InputError(f"{generator} has {fixed} genes, not {layout.genes}")
     if max(layout.sizes) >= layout.genes:
         raise InputError(f"a set of {max(layout.sizes)} genes needs more than the {layout.genes} genes of the ranking")
     scores, shifts, members = GENERATORS[generator](np.random.default_rng(seed), layout)
     genes = tuple(f"gene{index}" for index in range(layout.genes))
     names = [f"set{number}" for number in range(len(members))]
     gene_sets = GeneSets.from_dict({name: [genes[i] for i in chosen] for name, chosen in zip(names, members)}, genes)
+    if shifts is None:
+        return Problem(torch.from_numpy(scores), gene_sets)
     planted = tuple(names[: layout.planted]) if shifts.any() else ()
     return Problem(torch.from_numpy(scores), gene_sets, torch.from_numpy(shifts), planted)
 
@@ -49,13 +60,13 @@ def planted(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, lis
     return rng.standard_normal(shifts.shape) + shifts, shifts, members
 
 
-def null(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, list[Array]]:
+def null(rng: np.random.Generator, layout: Layout) -> Draw:
     """Scores N(0, 1); nothing planted."""
     shape = (layout.profiles, layout.genes)
     return rng.standard_normal(shape), np.zeros(shape), _random_sets(rng, layout)
 
 
-def bidirectional(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, list[Array]]:
+def bidirectional(rng: np.random.Generator, layout: Layout) -> Draw:
     """Scores N(0, 1); of each planted set half goes up and half down, leaving aside what an earlier one holds too."""
     members = _random_sets(rng, layout)
     shifts = _shifts(rng, layout, members)
@@ -68,14 +79,14 @@ def bidirectional(rng: np.random.Generator, layout: Layout) -> tuple[Array, Arra
     return rng.standard_normal(shifts.shape) + shifts, shifts, members
 
 
-def heavy_tailed(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, list[Array]]:
+def heavy_tailed(rng: np.random.Generator, layout: Layout) -> Draw:
     """Scores from Student's t with 3 degrees of freedom; members of planted sets shifted up."""
     members = _random_sets(rng, layout)
     shifts = _shifts(rng, layout, members)
     return rng.standard_t(3, shifts.shape) + shifts, shifts, members
 
 
-def tied(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, list[Array]]:
+def tied(rng: np.random.Generator, layout: Layout) -> Draw:
     """As `planted`, then a fifth of the scores set to zero and all rounded to one decimal."""
     scores, shifts, members = planted(rng, layout)
     zeros = rng.random(scores.shape) < 0.2
@@ -83,7 +94,7 @@ def tied(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, list[A
     return np.round(scores, 1) + 0.0, shifts, members  # + 0.0: no negative zeros
 
 
-def correlated(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, list[Array]]:
+def correlated(rng: np.random.Generator, layout: Layout) -> Draw:
     """Blocks of 20 genes share a factor that makes 30 % of their variance; sets are runs of blocks."""
     block, share = 20, 0.3
     genes = rng.permutation(layout.genes)
@@ -96,7 +107,7 @@ def correlated(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, 
     return scores, shifts, members
 
 
-def overlapping(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array, list[Array]]:
+def overlapping(rng: np.random.Generator, layout: Layout) -> Draw:
     """As `planted`, but every set takes half of its members, where there are so many, from the set before it."""
     members: list[Array] = []
     for size in layout.sizes:
@@ -107,7 +118,13 @@ def overlapping(rng: np.random.Generator, layout: Layout) -> tuple[Array, Array,
     return rng.standard_normal(shifts.shape) + shifts, shifts, members
 
 
-GENERATORS: Mapping[str, Callable[[np.random.Generator, Layout], tuple[Array, Array, list[Array]]]] = {
+def l1000_simulated(rng: np.random.Generator, layout: Layout) -> Draw:
+    """Scores like those of a real L1000 plate, weak and strong profiles; sets move together, and nothing is shifted."""
+    scores, members = simulate(rng, layout.profiles, layout.sizes)
+    return scores, None, members
+
+
+GENERATORS: Mapping[str, Callable[[np.random.Generator, Layout], Draw]] = {
     "planted": planted,
     "null": null,
     "bidirectional": bidirectional,
@@ -115,8 +132,8 @@ GENERATORS: Mapping[str, Callable[[np.random.Generator, Layout], tuple[Array, Ar
     "tied": tied,
     "correlated": correlated,
     "overlapping": overlapping,
+    "l1000-simulated": l1000_simulated,
 }
-"""Each returns scores (B, G), the shifts in them (B, G), and the members of each set."""
 
 
 def _random_sets(rng: np.random.Generator, layout: Layout) -> list[Array]:

@@ -24,6 +24,7 @@ NAMED_ELSEWHERE = {"kind", "generator", "genes", "sets", "profiles", "seed", "tr
 SCORES_FILES = ("ranking", "matrix")
 """Settings that name the file with the scores, whose name is the kind of scores too."""
 FILES = (*SCORES_FILES, "gene_sets")
+PLANTS_NOTHING = {"null", "l1000-simulated"}
 NOT_OF_THE_NULL = {"seed", "gradient"}
 """Seeds are repetitions; a gradient through the denominators is not measured."""
 CONDITIONS = {item.name for kind in (EnrichmentParams, NullParams) for item in fields(kind)}
@@ -77,8 +78,8 @@ class Problem:
     def differing(self, names: Iterable[str], usual: Mapping[str, str] | None = None) -> str:
         """The settings of these names in words, ``dtype float32, set_size 5``, those as `usual` left out."""
         mine = {name: value for name, value in self.settings if (usual or {}).get(name) != value}
-        if self.scores == "null":
-            mine.pop("planted_share", None)  # nothing is planted there, whatever it says
+        if self.scores in PLANTS_NOTHING:
+            mine.pop("planted_share", None)  # whatever it says
         return ", ".join(f"{name} {mine[name]}" for name in names if name in mine)
 
 

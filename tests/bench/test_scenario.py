@@ -64,14 +64,18 @@ def only(cases):
     return cases[0]
 
 
+ON_FILES = ("real-ranking", "l1000-landmark", "l1000-full")
+"""Scenarios that read public files."""
+
+
 # --- built in ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_documented_scenarios_are_built_in():
-    assert {"default", "scaling", "synthetic", "real-ranking"} <= set(built_in_scenarios())
+    assert {"default", "scaling", "synthetic", *ON_FILES} <= set(built_in_scenarios())
 
 
-@pytest.mark.parametrize("name", [name for name in built_in_scenarios() if name != "real-ranking"])
+@pytest.mark.parametrize("name", [name for name in built_in_scenarios() if name not in ON_FILES])
 def test_a_built_in_scenario_expands_without_any_data(name, monkeypatch):
     monkeypatch.delenv("DGSEA_BENCH_DATA", raising=False)
     scenario = read_scenario(name)
@@ -278,7 +282,10 @@ def test_a_file_among_the_data_is_the_same_as_that_file_itself(scenario, files, 
         ),
         (HEAD + GRID + "[[backends]]\nname = 'nyswin'\nanchors = [16, 0]\n", "anchors is 0; it must be 1 or more"),
         (HEAD + GRID + "[[backends]]\nanchors = 5\n", "backends.0.name is missing"),
-        (HEAD + "[[grids]]\nsource = 'synthetc'\n" + EXACT, "source is 'synthetc'; known: synthetic, ranking; did you"),
+        (
+            HEAD + "[[grids]]\nsource = 'synthetc'\n" + EXACT,
+            "source is 'synthetc'; known: synthetic, ranking, l1000; did you",
+        ),
         (HEAD + "[[grids]]\ngenes = 5\n" + EXACT, "grid 1: source is None"),
         (HEAD + GRID + EXACT + GRID + "tau_rank = -1\n", "grid 2: tau_rank is -1.0; a temperature must be"),
         (HEAD + GRID + "tau_prefix = [1, 0]\n" + EXACT, "tau_prefix is 0.0; a temperature must be"),

@@ -168,6 +168,13 @@ def test_agreement_is_that_of_the_public_functions(tmp_path):
     assert "p_below" not in metrics  # something is enriched
 
 
+def test_p_values_of_simulated_profiles_are_not_held_to_be_uniform(tmp_path):
+    source = {"kind": "synthetic", "generator": "l1000-simulated", "sets": 12, "set_size": 20, "profiles": 3}
+    metrics, _ = measured(tmp_path, case("fastsum", source=source))
+    assert "nes_spearman" in metrics
+    assert not [name for name in metrics if name.startswith("p_")]
+
+
 def test_nyswin_is_compared_with_exact_on_the_same_permutations(tmp_path):
     metrics, tables = measured(tmp_path, case("nyswin"))
     table = tables["sets"]

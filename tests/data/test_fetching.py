@@ -1,9 +1,12 @@
 """Fetching, against a server on loopback that misbehaves: whole and right, or not at all."""
 
+import logging
 import re
+import shutil
 import socket
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pooch
 import pytest
@@ -59,10 +62,12 @@ def test_the_right_file_comes_into_the_cache_once(cache, server, capfd, answer):
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_pooch_says_to_others_is_as_before(cache, server):
-    before = pooch.get_logger().level
-    fetch(dataset_at(server.gives("file", whole())), patience=QUICK)
-    assert pooch.get_logger().level == before
+def test_pooch_is_quiet_here_and_as_before_elsewhere(cache, server, monkeypatch):
+    logger, said = pooch.get_logger(), []
+    monkeypatch.setattr(logger, "level", logging.DEBUG)
+    monkeypatch.setattr(logger, "handle", said.append)
+    fetch(unknown(server.gives("file", whole())), patience=QUICK)
+    assert (said, logger.level) == ([], logging.DEBUG)
 
 
 def test_what_lies_in_the_folder_of_data_is_not_downloaded(cache, server, tmp_path, monkeypatch):
@@ -116,6 +121,12 @@ def test_a_file_that_has_changed_meanwhile_is_begun_anew(cache, server):
     dataset = dataset_at(server.gives("file", *answers))
     assert fetch(dataset, patience=QUICK).read_bytes() == CONTENT
     assert server.downloads[1]["If-Range"] == '"1"'
+
+
+def test_nothing_is_left_of_a_longer_file_that_was_cut(cache, server):
+    dataset = unknown(server.gives("file", cut(), whole(b"shorter")))
+    assert fetch(dataset, patience=QUICK).read_bytes() == b"shorter"
+    assert verify(dataset).state == "ok"
 
 
 def _another_part(handler):
@@ -234,9 +245,17 @@ def test_what_does_not_fit_on_the_disk_is_not_begun(server, failing, known):
     assert len(server.downloads) == (0 if known else 1)
 
 
-def test_room_for_what_is_unpacked_is_asked_for_too(server, failing):
-    message = failing(packed_at(server.gives("file", whole(PACKED)), unpacked=10**17))
-    assert message.startswith("100.0 PB are needed")
+def test_room_for_what_is_unpacked_is_asked_for_too(server, failing, monkeypatch):
+    url = server.gives("file", whole(PACKED))
+    assert failing(packed_at(url, unpacked=10**17)).startswith("100.0 PB are needed")
+    assert server.requests == []
+    usage = SimpleNamespace(free=len(PACKED) + len(CONTENT) - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda *_: usage)
+    for size, requests in ((len(PACKED), 0), (None, 1)):
+        assert "are needed" in failing(packed_at(url, size=size))
+        assert len(server.requests) == requests
+    usage.free += 1
+    fetch(packed_at(url), patience=QUICK)
 
 
 def test_a_cache_that_cannot_be_written_names_the_variable(server, tmp_path, monkeypatch, cache):
@@ -265,6 +284,11 @@ def test_what_should_be_gzipped_and_is_not_whole_is_not_taken(server, failing, c
     url = server.gives("file", whole(content))
     for dataset in (unknown(url, path="some/table.txt.gz"), packed_at(url)):
         assert failing(dataset).startswith("what came is no whole gzip file: ")
+
+
+def test_the_length_of_what_comes_in_chunks_is_not_what_a_header_says(cache, server):
+    dataset = unknown(server.gives("file", chunked(**{"Content-Length": 5})))
+    assert fetch(dataset, patience=QUICK).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "gzip"}], ids=["plain", "encoded"])

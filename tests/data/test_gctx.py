@@ -98,6 +98,14 @@ def test_a_chunk_is_not_split_over_portions_that_could_hold_it(folder, band, row
         assert len(parts) <= -(-rows // (most // band * band))
 
 
+@pytest.mark.parametrize(("dtype", "size"), [("int8", 8), ("float16", 4), ("float32", 4), ("float64", 8)])
+def test_a_portion_is_as_large_as_what_the_values_become(path, monkeypatch, dtype, size):
+    monkeypatch.setattr(hdf5, "PORTION_MIB", Bytes(10 * size * 4))
+    make_gctx(path, np.zeros((25, 4), dtype))
+    with open_matrix(path) as file:
+        assert [block.shape for _, block in file.portions()] == [(10, 4), (10, 4), (5, 4)]
+
+
 def test_a_file_larger_than_a_portion_is_read_in_several(path, monkeypatch):
     monkeypatch.setattr(hdf5, "PORTION_MIB", 1)
     values = np.random.default_rng(0).standard_normal((3000, 200), dtype="float32")
@@ -275,6 +283,14 @@ def fill_in_part(path, trouble):
     with create_gctx(path, *frames()) as matrix:
         matrix[0] = VALUES[0]
         raise trouble
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 5])
+def test_chunks_are_at_most_as_large_as_the_matrix(path, rows):
+    with create_gctx(path, *frames(rows), chunks=(3, 1000)) as matrix:
+        assert matrix.chunks == ((min(rows, 3), 4) if rows else None)
+        matrix[...] = 1
+    np.testing.assert_array_equal(read_matrix(path).values, np.ones((rows, 4), "float32"))
 
 
 @pytest.mark.parametrize("trouble", [KeyboardInterrupt, RuntimeError])

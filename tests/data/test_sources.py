@@ -9,13 +9,14 @@ from pydantic import ValidationError
 from dgsea_bench import InputError
 from dgsea_bench.data.places import DATA_VARIABLE, locate
 from dgsea_bench.data.sources import RankingSource, SyntheticSource
-from dgsea_bench.data.synthetic import GENERATORS
+from dgsea_bench.data.synthetic import FIXED_GENES, GENERATORS
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_every_generator_can_be_named(generator):
-    problem = SyntheticSource(generator=generator, genes=60, sets=4, set_size=10, profiles=2).load()
-    assert problem.scores.shape == (2, 60)
+    genes = FIXED_GENES.get(generator, 60)
+    problem = SyntheticSource(generator=generator, genes=genes, sets=4, set_size=10, profiles=2).load()
+    assert problem.scores.shape == (2, genes)
     assert problem.gene_sets.sizes.tolist() == [10] * 4
 
 

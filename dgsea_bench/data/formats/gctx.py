@@ -68,7 +68,7 @@ def create_gctx(
         genes: metadata of the genes; the index holds their ids.
         samples: the same of the samples.
         dtype: of the values.
-        chunks: (samples, genes) of a chunk; None: not chunked, or as h5py sees fit if compressed.
+        chunks: (samples, genes) of a chunk, at most; None: not chunked, or as h5py sees fit if compressed.
         compression: such as ``"gzip"``.
 
     Yields:
@@ -86,9 +86,8 @@ def create_gctx(
             for name in frame:
                 file[f"{group}/{name}"] = from_column(frame[name])
         shape = len(samples), len(genes)
-        if 0 in shape:
-            chunks = compression = None  # HDF5 has no chunks of nothing
-        yield file.create_dataset(MATRIX, shape, dtype, chunks=chunks, compression=compression)
+        fitting = tuple(map(min, chunks, shape)) if chunks and all(shape) else None  # h5py refuses larger chunks
+        yield file.create_dataset(MATRIX, shape, dtype, chunks=fitting, compression=compression)
 
 
 def write_gctx(path: str | Path, matrix: AnnotatedMatrix, *, compression: str | None = None) -> None:

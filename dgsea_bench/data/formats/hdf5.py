@@ -227,4 +227,4 @@ def _why_not(path: Path, error: BaseException) -> str:
         return "is being written by another program; wait until it is done"
     if isinstance(error, OSError) and error.errno:
         return f"cannot be read: {os.strerror(error.errno)}"
-    return f"is damaged, or cannot be read as HDF5 ({in_short(error)})"
+    return f"is damaged or cut short, and cannot be read as HDF5 ({in_short(error)})"
