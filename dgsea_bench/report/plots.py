@@ -85,14 +85,14 @@ def unless_said(run: Run) -> str:
     return f" Where a name does not say otherwise: {usual}." if usual else ""
 
 
-def named(run: Run, problems: list[Problem]) -> list[tuple[str, Problem]]:
-    """Short names that tell the problems of this run apart; the most common settings go without saying."""
+def named(run: Run, problems: list[Problem], *, in_full: bool = False) -> list[tuple[str, Problem]]:
+    """Short names that tell the problems of this run apart; if not `in_full` the most common settings go unsaid."""
     several = {axis: len({getattr(p, axis) for p in problems}) > 1 for axis in AXES}
     kinds = len({problem.scores for problem in problems}) > 1
     named = []
     for problem in problems:
         sizes = [sizes_in_words([problem], axis) for axis in AXES if several[axis]]
-        differing = problem.differing(run.varying, run.usual)
+        differing = problem.differing(run.varying, {} if in_full else run.usual)
         parts = [*([problem.scores] if kinds or not sizes else []), *sizes, differing]
         named.append((", ".join(part for part in parts if part), problem))
     return named

@@ -115,9 +115,9 @@ def problems_of(found: Sequence[Signatures]) -> list[Problem]:
 
 def _names(run: Run) -> dict[Problem, str]:
     """Names of the problems, which leave out sizes if they can."""
-    names = [(problem.scores, problem.differing(run.varying, run.usual)) for problem in run.problems]
+    names = [(problem.scores, problem.differing(run.varying)) for problem in run.problems]
     if len(set(names)) < len(names):
-        return {problem: name for name, problem in plots.named(run, run.problems)}
+        return {problem: name for name, problem in plots.named(run, run.problems, in_full=True)}
     return {problem: ", ".join(filter(None, name)) for name, problem in zip(names, run.problems, strict=True)}
 
 

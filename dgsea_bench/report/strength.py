@@ -51,12 +51,12 @@ def strength(run: Run) -> Section | None:
         part = run.of_task(task)
         if found := signatures(part, task):
             said += [f"{_begun(text)}." for measure in measures if (text := _takeaway(found, measure))]
-            remarks += [plots.unless_said(part.of_problems(problems_of(found))).strip(), _left_out(found, task)]
+            remarks.append(_left_out(found, task))
             tables.append(_table(part, found, measures, f"{SUBJECTS[task]} on strong and weak signatures"))
             figures += _figures(part, found, measures)
             everything += found
     if everything:
-        remarks = [remark for remark in dict.fromkeys(remarks) if remark]
+        remarks = [remark for remark in remarks if remark]
         return Section(TITLE, "strength", [*said, _definition(everything)], tables, figures, remarks)
     return Section(TITLE, "strength", [UNKNOWN]) if expected(run) else None
 
@@ -106,7 +106,7 @@ def _takeaway(found: Sequence[Signatures], measure: Measure) -> str:
         if item.result.label == label and (relation := _relation(item, measure)):
             groups.setdefault(relation, []).append(item)
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
-    count = sum(len(items) for items in groups.values())
+    count = len(problems_of(found))
     parts = []
     for number, (relation, items) in enumerate(ordered):
         subject = "" if number and measure.follows else "it" if number else _subject(label, measure)
@@ -115,7 +115,7 @@ def _takeaway(found: Sequence[Signatures], measure: Measure) -> str:
 
 
 def _where(items: Sequence[Signatures], count: int) -> str:
-    """On which of so many problems."""
+    """On which of so many problems; of some nothing may be known."""
     if count == 1:
         return ""
     if len(items) == 1:

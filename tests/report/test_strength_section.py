@@ -218,13 +218,14 @@ def test_several_problems_are_told_apart(tmp_path):
     text = part(html)
     assert "On 3 of 4 problems the mean error of nyswin is larger on weak signatures (0.40 %)" in text
     assert (
-        "; on signatures.gctx (center) it is larger on strong signatures (0.40 %) than on weak ones (0.10 %)." in text
+        "; on signatures.gctx (center), gene_sets hallmark.gmt it is larger on strong signatures (0.40 %) than on weak"
+        in text
     )
     assert "signatures.gctx, gene_sets directional: the mean error of nyswin" in text
     assert len(drawings(html)) == 6
     assert "l1000-simulated: the" not in text, "real signatures are drawn first"
     assert "Errors on 1 more problem in the table only." in text
-    assert "Where a name does not say otherwise: gene_sets hallmark.gmt." in text
+    assert "signatures.gctx, gene_sets hallmark.gmt: the mean error of nyswin" in text
 
 
 @pytest.mark.parametrize(
@@ -251,6 +252,17 @@ def test_profiles_in_which_no_gene_responds_have_a_place(tmp_path):
     assert ">0</text>" in svg
     assert "(logarithmic)" in svg
     assert dots_of(svg) == [12]
+
+
+def test_where_only_one_of_two_problems_is_known_it_is_named(tmp_path):
+    few_sets = errors(es_spearman=np.nan)
+    pairs = [
+        (make_row("nyswin", metrics=accuracy(0.002) | cost(0.02), source=l1000(gene_sets=name)), table)
+        for name, table in (("hallmark", errors()), ("directional", few_sets))
+    ]
+    text = part(render(tmp_path, pairs))
+    assert "On signatures.gctx, gene_sets hallmark dES of nyswin follows classical ES as well" in text
+    assert "On all 2 problems the mean error of nyswin is larger on weak" in text
 
 
 def test_profiles_of_all_seeds_count(tmp_path):
