@@ -83,7 +83,7 @@ def test_where_a_file_lies_is_listed(call, cache, tmp_path, monkeypatch, registe
 
 def test_what_will_come_is_told_before_it_comes(call, cache, server, register):
     register(entry("one", server.gives("one", whole())), entry("two", server.gives("two", whole())))
-    code, printed, complaint = call("data", "fetch", "two", "one", "two")
+    code, printed, complaint = call("data", "fetch", "two", "one", "one")
     assert (code, complaint) == (0, "")
     address = f"http://127.0.0.1:{server.server_port}"
     assert printed == "".join(
@@ -92,7 +92,7 @@ def test_what_will_come_is_told_before_it_comes(call, cache, server, register):
             "  1.0 MB; checksum known\n  licence: MIT; cite: Nobody 2020\n"
             for name in ("two", "one")
         ]
-        + [f"{name}: fetched: {cache}/some/{name}.bin\n" for name in ("one", "two")]
+        + [f"{name}: fetched: {cache}/some/{name}.bin\n" for name in ("two", "one")]
     )
     assert (cache / "some" / "one.bin").read_bytes() == CONTENT
     assert call("data", "fetch", "one") == (0, f"one: is here: {cache}/some/one.bin\n", "")
