@@ -122,9 +122,9 @@ def test_the_older_version_has_a_description(write):
 
 def test_there_is_one_portion(write):
     with open_matrix(write(WHOLE)) as file:
-        [(rows, values)] = file.portions(np.array([0, 2]), np.array([1, 0]))
+        [(rows, values)] = file.portions(np.array([0, 2]), np.array([1, 0, 1]))
     assert rows.tolist() == [0, 2]
-    np.testing.assert_array_equal(values, [[np.nan, 1.5], [0, 0.3]])
+    np.testing.assert_array_equal(values, [[np.nan, 1.5, np.nan], [0, 0.3, 0]])
 
 
 # --- what is wrong ----------------------------------------------------------------------------------------------------

@@ -93,6 +93,11 @@ def test_floats_of_which_one_is_not_whole_stay_floats():
     same(to_column(np.array([1, 2.5, -666, np.nan, np.inf])), pd.Series([1, 2.5, np.nan, np.nan, np.inf]))
 
 
+def test_floats_too_large_to_be_exact_stay_floats():
+    assert to_column(np.array([2.0**53, 1])).dtype == "float64"
+    assert to_column(np.array([2.0**53 - 1, 1])).dtype == "int64"
+
+
 def test_missing_among_integers_does_not_make_them_floats():
     same(to_column(np.array([1, -666, 2**62])), pd.Series([1, None, 2**62], dtype="Int64"))
     same(to_column(np.array([1, -666, np.nan], "float32")), pd.Series([1, None, None], dtype="Int64"))
@@ -115,6 +120,22 @@ def test_ten_micromolar_is_read_from_latin_1_utf_8_and_what_r_makes_of_it(stored
         "10 µM",
         "500 nM",
     ]
+
+
+def test_each_byte_beyond_ascii_is_latin_1_alone_or_escaped():
+    characters = [chr(byte) for byte in range(0x80, 0x100)]
+    stripped = [character.strip() or pd.NA for character in characters]
+    assert to_column([character.encode("latin-1") for character in characters]).tolist() == stripped
+    assert to_column([f"<{ord(character):x}>" for character in characters]).tolist() == stripped
+
+
+def test_spaces_at_the_ends_are_removed_escaped_ones_too():
+    assert to_column([" a<a0>", "<a0>b ", "c d"]).tolist() == ["a", "b", "c d"]
+    assert to_column([b"\xa0b ", b"c d"]).tolist() == ["b", "c d"]
+
+
+def test_what_python_has_for_missing_is_missing():
+    assert to_column(np.array(["a", None, np.nan, "b"], object)).isna().tolist() == [False, True, True, False]
 
 
 @pytest.mark.parametrize("text", ["<5 nM", "a<b>c", "<B5>", "<7f>", "p<0.05>"])
