@@ -113,13 +113,13 @@ def test_genes_are_correlated_as_on_the_plate(found):
 
 def test_each_gene_has_its_distribution_on_the_plate(simulated, plate):
     ours, theirs = np.rint(np.concatenate(simulated) * 1e4), np.rint(plate.astype(float) * 1e4)
-    distances = [stats.ks_2samp(*pair).statistic for pair in zip(ours.T, theirs.T)]
+    distances = [stats.ks_2samp(*pair, method="asymp").statistic for pair in zip(ours.T, theirs.T)]
     assert np.median(distances) < 0.045
     assert max(distances) < 0.12
 
 
 def test_each_pair_of_genes_is_correlated_as_on_the_plate(simulated, plate):
-    """Two halves of the plate agree to 0.86; here no more of chance is left than in one plate."""
+    """Two halves of the plate agree to 0.89; here no more of chance is left than in one plate."""
     ours, theirs = (off_diagonal(correlations(scores)) for scores in (np.concatenate(simulated), plate))
     assert np.corrcoef(ours, theirs)[0, 1] > 0.96
     assert np.polyfit(ours, theirs, 1)[0] == pytest.approx(1, abs=0.05)
@@ -222,7 +222,10 @@ def made_up():
 
 def test_a_summary_draws_plates_like_the_one_that_it_is_of(made_up):
     drawn = fit(made_up, factors=2, classes=4).draw(np.random.default_rng(2), 2000)
-    distances = [stats.ks_2samp(*pair).statistic for pair in zip(np.rint(drawn.T * 1e4), np.rint(made_up.T * 1e4))]
+    distances = [
+        stats.ks_2samp(*pair, method="asymp").statistic
+        for pair in zip(np.rint(drawn.T * 1e4), np.rint(made_up.T * 1e4))
+    ]
     assert max(distances) < 0.1
     ours, theirs = (off_diagonal(correlations(scores)) for scores in (drawn, made_up))
     assert np.corrcoef(ours, theirs)[0, 1] > 0.93
