@@ -29,6 +29,7 @@ COMMON = 0.1
 """A value that so many of the genes take is shared; rounding alone makes two in a hundred take the same one."""
 
 LARGEST_COMMUNALITY = 0.98
+"""No gene is wholly explained by the factors."""
 
 OUTLIERS, OUTLIER_VARIANCE = 0.1, 0.7
 """Share of outliers in the noise, and in its variance: quiet profiles too have a few extreme genes. With these numbers

@@ -113,13 +113,13 @@ def test_genes_are_correlated_as_on_the_plate(found):
 
 def test_each_gene_has_its_distribution_on_the_plate(simulated, plate):
     ours, theirs = np.rint(np.concatenate(simulated) * 1e4), np.rint(plate.astype(float) * 1e4)
-    distances = [stats.ks_2samp(*pair).statistic for pair in zip(ours.T, theirs.T)]
+    distances = [stats.ks_2samp(*pair, method="asymp").statistic for pair in zip(ours.T, theirs.T)]
     assert np.median(distances) < 0.045
     assert max(distances) < 0.12
 
 
 def test_each_pair_of_genes_is_correlated_as_on_the_plate(simulated, plate):
-    """Two halves of the plate agree to 0.86; here no more of chance is left than in one plate."""
+    """Two halves of the plate agree to 0.89; here no more of chance is left than in one plate."""
     ours, theirs = (off_diagonal(correlations(scores)) for scores in (np.concatenate(simulated), plate))
     assert np.corrcoef(ours, theirs)[0, 1] > 0.96
     assert np.polyfit(ours, theirs, 1)[0] == pytest.approx(1, abs=0.05)
@@ -210,11 +210,11 @@ def test_a_share_to_plant_is_refused(share):
 
 @pytest.fixture(scope="module")
 def made_up():
-    """A plate of 300 profiles × 120 genes: two factors, profiles of two strengths, a median that genes share."""
+    """A plate of 300 profiles × 120 genes: two factors, weak and strong profiles, a median that genes share."""
     rng = np.random.default_rng(1)
-    strength = np.repeat([0.5, 1.5], 150)[:, None]
+    strength = np.repeat([0.6, 1.5], 150)[:, None]
     factors = rng.standard_normal((300, 2)) @ rng.normal(0, 0.6, (2, 120))
-    scores = np.round(strength * factors + rng.standard_normal((300, 120)), 2) * np.linspace(0.5, 5, 120)
+    scores = np.round(strength * (factors + rng.standard_normal((300, 120))), 2) * np.linspace(0.5, 5, 120)
     scores -= np.median(scores, axis=0)
     scores[rng.random(scores.shape) < 0.05] = 0
     return np.round(scores, 4) + 0.3
@@ -222,13 +222,16 @@ def made_up():
 
 def test_a_summary_draws_plates_like_the_one_that_it_is_of(made_up):
     drawn = fit(made_up, factors=2, classes=4).draw(np.random.default_rng(2), 2000)
-    distances = [stats.ks_2samp(*pair).statistic for pair in zip(np.rint(drawn.T * 1e4), np.rint(made_up.T * 1e4))]
-    assert max(distances) < 0.08
+    distances = [
+        stats.ks_2samp(*pair, method="asymp").statistic
+        for pair in zip(np.rint(drawn.T * 1e4), np.rint(made_up.T * 1e4))
+    ]
+    assert max(distances) < 0.1
     ours, theirs = (off_diagonal(correlations(scores)) for scores in (drawn, made_up))
     assert np.corrcoef(ours, theirs)[0, 1] > 0.93
-    assert (drawn == 0.3).mean() == pytest.approx((made_up == 0.3).mean(), abs=0.005)
+    assert (drawn == 0.3).mean() == pytest.approx((made_up == 0.3).mean(), abs=0.004)
     strengths = [np.quantile(scores.std(1), [0.1, 0.9]) for scores in (drawn, made_up)]
-    assert strengths[0] == pytest.approx(strengths[1], rel=0.1)
+    assert strengths[0] == pytest.approx(strengths[1], rel=0.3)
 
 
 def test_scores_stay_within_those_of_the_plate_and_on_its_decimals(made_up):
