@@ -281,8 +281,8 @@ def test_signatures_with_missing_values_can_be_left_out_with_the_compounds_that_
     samples = WORLD.samples.iloc[used()]
     counts = samples["pert_id"].value_counts()
     all_of_one = samples.index[samples["pert_id"] == counts.index[-1]]
-    one_of_another = samples.index[samples["pert_id"] == counts.index[0]][:1]
-    lost = [*all_of_one, *one_of_another]
+    all_but_one_of_another = samples.index[samples["pert_id"] == counts.index[0]][1:]
+    lost = [*all_of_one, *all_but_one_of_another]
     spoil(matrix, *((WORLD.samples.index.get_loc(name), WORLD.symbols[1]) for name in lost))
     prepared = prepare_l1000(matrix, out, missing="drop-signatures")
     agree(pd.read_parquet(out), expected_table(WORLD, without=lost), ["pert_id", "pert_iname", "smiles"])
