@@ -211,3 +211,12 @@ def test_text_is_as_long_in_bytes_as_the_longest_needs():
 def test_repeated_texts_stay_in_their_places(texts):
     expected = [pd.NA if re.fullmatch("-666", text) else text for text in texts]
     assert str(to_column(texts).tolist()) == str(expected)
+
+
+@given(st.lists(st.decimals(-1000, 1000, places=3, allow_nan=False), min_size=1))
+def test_a_dose_in_float32_is_the_number_that_was_written(doses):
+    written = np.array([float(dose) for dose in doses])
+    assert to_column(written.astype("float32")).astype(float).tolist() == [
+        float(np.format_float_positional(np.float32(dose))) for dose in written
+    ]
+    assert to_column(np.array([0.04, np.nan, 3.33], dtype="float32")).tolist()[::2] == [0.04, 3.33]

@@ -59,10 +59,18 @@ def to_column(values: "np.ndarray | Sequence[Any]") -> "pd.Series[Any]":
         numbers = array.astype("int64")
         return _integers(numbers, numbers == MISSING_NUMBER)
     if array.dtype.kind in "fb":
-        found = pd.Series(array.astype("float64"))
+        found = pd.Series(_as_decimal(array))
         return _integers_if_whole(found.mask(found == MISSING_NUMBER))
     codes, distinct = pd.factorize(array.astype(object), use_na_sentinel=False)  # most fields repeat few texts
     return pd.Series(_from_texts([_without_escapes(text).strip() for text in to_text(distinct)]).array.take(codes))
+
+
+def _as_decimal(numbers: np.ndarray) -> np.ndarray:
+    """The float64 that float32 was written for: 0.04, not 0.03999999910593033, so that a dose can be asked for."""
+    if numbers.dtype.kind != "f" or numbers.dtype.itemsize > 4:
+        return numbers.astype("float64")
+    distinct, codes = np.unique(numbers, return_inverse=True)
+    return distinct.astype("U").astype("float64")[codes.reshape(-1)]
 
 
 def _from_texts(texts: Sequence[str]) -> "pd.Series[Any]":
