@@ -269,7 +269,7 @@ def test_missing_values_of_what_is_filtered_away_do_no_harm(matrix, out):
 def test_genes_with_missing_values_can_be_left_out(matrix, out, value):
     lost = [WORLD.symbols[2], WORLD.symbols[5]]
     spoil(matrix, *((signature, lost[0]) for signature in used()), value=value)
-    spoil(matrix, (used()[0], lost[1]), value=-value)
+    spoil(matrix, (used()[0], lost[0]), (used()[0], lost[1]), value=-value)  # ∞ - ∞ within a compound
     prepared = prepare_l1000(matrix, out, missing="drop-genes")
     agree(pd.read_parquet(out), expected_table(WORLD).drop(columns=lost), ["pert_id", "pert_iname", "smiles"])
     assert len(prepared.genes) == 28
