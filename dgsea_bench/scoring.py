@@ -105,7 +105,10 @@ def _about_units(problem: Problem) -> list[str]:
     """That soft ranks depend on the spread of the scores, where it is far from that of standard scores."""
     spread = float(problem.scores.std())
     text = f"standard deviation of the scores {spread:.2g}: dGSEA depends on it, as tau_rank is in its units"
-    return [] if 0.5 <= spread <= 2 else [text]
+    told = [] if 0.5 <= spread <= 2 else [text]
+    if problem.profiles and float(problem.scores.min()) >= 0:
+        told.append('no score is negative, as if these were expression: transform = "center" makes scores of it')
+    return told
 
 
 def describe_null(null: NullParams) -> list[str]:

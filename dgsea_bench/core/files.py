@@ -1,5 +1,7 @@
 """Files that are complete or not there."""
 
+import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ def whole_file(file: Path) -> Iterator[Path]:
     partial = _partial(file)
     try:
         yield partial
-        partial.replace(file)
+        partial.replace(file.resolve())
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
@@ -37,11 +39,19 @@ def check_writable(path: Path, *, sparing: Sequence[str | Path] = ()) -> None:
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: is not a file; give the name of one")
     try:
-        _partial(path).touch()
-        _partial(path).unlink()
+        with tempfile.TemporaryFile(dir=path.resolve().parent):
+            pass
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, which may be larger than memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _partial(path: Path) -> Path:
-    return path.with_name(path.name + ".partial")
+    """Beside the file that a link leads to. What a killed process left is overwritten by the next one."""
+    target = path.resolve()
+    return target.with_name(f".{target.name}.partial")

@@ -1,6 +1,5 @@
 """The preparation of Li et al. 2026: from a GCTX of signatures to a table of compounds with SMILES and 978 genes."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dgsea_bench.core.errors import InputError, did_you_mean
-from dgsea_bench.core.files import check_writable, write_whole
+from dgsea_bench.core.files import check_writable, sha256_of, write_whole
 from dgsea_bench.data.averages import GroupMeans
 from dgsea_bench.data.formats import open_matrix
 from dgsea_bench.data.formats.matrix import MatrixFile
@@ -61,8 +60,8 @@ def prepare_l1000(
 
     The table has a row per compound (or per compound, cell, dose and time): ``pert_id``, ``pert_iname``, ``smiles``,
     for a condition ``cell_id``, ``pert_idose`` and ``pert_itime``, then ``signatures`` (how many were averaged), and a
-    float32 column for each landmark gene, named by its symbol. The file is streamed; memory is at most 4 bytes a gene
-    for each signature.
+    float32 column for each landmark gene, named by its symbol. A GCTX is streamed; memory is at most 4 bytes a gene
+    for each signature, and those of a portion.
 
     Args:
         gctx: signatures (level 5), as GCTX, GCT or h5ad.
@@ -124,7 +123,7 @@ def _averaged(
         done += len(positions)
         watch("averaging signatures", done, len(chosen.positions))
     if missing == "error":
-        tally.refuse(file.path, landmarks.symbols)
+        tally.refuse(file.path, landmarks.symbols, "--missing drop-signatures or drop-genes")
     return means, tally
 
 
@@ -170,8 +169,7 @@ def _made_from(file: MatrixFile, siginfo: str | Path | None, pertinfo: str | Pat
 
 
 def _fingerprint(path: Path) -> dict[str, str]:
-    with path.open("rb") as file:
-        return {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"file": path.name, "sha256": sha256_of(path)}
 
 
 def _write_rejected(path: Path, rejected: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""Values of a matrix that are not numbers, or not what signatures have, tallied a portion at a time."""
+"""Values of a matrix that are missing, or not what signatures have, tallied a portion at a time."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,16 +7,20 @@ from typing import Literal
 import numpy as np
 
 from dgsea_bench.core.errors import InputError, shorten
+from dgsea_bench.data.formats.metadata import MISSING_NUMBER
 
 Missing = Literal["error", "drop-genes", "drop-signatures"]
 LARGEST = float(np.finfo(np.float32).max)
 """A value beyond it could not be written as float32."""
 NAMED = 4
 """Signatures that messages may name."""
+LIKE_EXPRESSION = (
+    "no value is negative, as if these were expression: signatures (level 5) are relative to controls, and lie around 0"
+)
 
 
 class MissingValues:
-    """Tally of values that are not finite numbers.
+    """Tally of values that are missing: not finite, beyond float32, or -666.
 
     Attributes:
         values: how many.
@@ -37,7 +41,7 @@ class MissingValues:
         Returns:
             A mask (n,) of the signatures that have any, and the portion with 0 in their place.
         """
-        good = np.abs(portion) <= LARGEST  # NaN is not
+        good = (np.abs(portion) <= LARGEST) & (portion != MISSING_NUMBER)  # NaN is not
         self.least = min(self.least, float(portion.min(initial=np.inf, where=good)))
         spoilt = ~good.all(1)
         if not spoilt.any():
@@ -49,17 +53,22 @@ class MissingValues:
         self._named = [*self._named, *here][:NAMED]
         return spoilt, np.where(good, portion, 0)
 
-    def refuse(self, path: Path, symbols: Sequence[str]) -> None:
+    def refuse(self, path: str | Path, names: Sequence[str], remedy: str) -> None:
         """Complain if there are any.
+
+        Args:
+            path: the file.
+            names: of the genes.
+            remedy: how to leave them out.
 
         Raises:
             InputError: so it is.
         """
         if self.values:
             raise InputError(
-                f"{path}: {self.values:,} values are not finite numbers, in {self.signatures:,} signatures "
-                f"({shorten(self._named)}) and {int(self.genes.sum()):,} genes ({self._genes_of(symbols)}); leave them "
-                "out with --missing drop-signatures or drop-genes"
+                f"{path}: {self.values:,} values are missing (not finite numbers, or -666), in {self.signatures:,} "
+                f"signatures ({shorten(self._named)}) and {int(self.genes.sum()):,} genes ({self._genes_of(names)}); "
+                f"leave them out with {remedy}"
             )
 
     def remarks(self, missing: Missing, symbols: Sequence[str]) -> list[str]:
@@ -69,14 +78,11 @@ class MissingValues:
             genes = f"{int(self.genes.sum()):,} genes"
             dropped = genes if missing == "drop-genes" else f"{self.signatures:,} signatures"
             found.append(
-                f"{self.values:,} values were not finite numbers, in signatures {shorten(self._named)} and genes "
+                f"{self.values:,} values were missing, in signatures {shorten(self._named)} and genes "
                 f"{self._genes_of(symbols)}; {dropped} were left out"
             )
         if self.least >= 0:
-            found.append(
-                "no value is negative, as if these were expression: signatures (level 5) are relative to controls, "
-                "and lie around 0"
-            )
+            found.append(LIKE_EXPRESSION)
         return found
 
     def _genes_of(self, symbols: Sequence[str]) -> str:

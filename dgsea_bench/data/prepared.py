@@ -15,7 +15,7 @@ from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.files import whole_file
 from dgsea_bench.data.formats import MatrixFile, open_matrix
 from dgsea_bench.data.formats.lines import first_bytes
-from dgsea_bench.data.formats.matrix import AnnotatedMatrix, Positions
+from dgsea_bench.data.formats.matrix import AnnotatedMatrix, Positions, refuse_repeated
 
 PARQUET = b"PAR1"
 PROVENANCE = b"dgsea_bench"
@@ -85,8 +85,10 @@ class PreparedFile(MatrixFile):
             raise
         self._samples: pd.DataFrame = samples.to_pandas()
         naming = [name for name in OF_CONDITION if name in self._samples]
-        ids = self._samples[naming].fillna("").astype(str).agg(":".join, axis=1)
-        self.sample_ids = self._samples.index = pd.Index(ids.to_numpy(), dtype="object", name="id")
+        texts = (self._samples[name].fillna("").astype(str).tolist() for name in naming)
+        ids = [":".join(parts) for parts in zip(*texts)]
+        refuse_repeated(self.path, ids, "rows")
+        self.sample_ids = self._samples.index = pd.Index(ids, dtype="object", name="id")
         self.gene_ids = pd.Index(symbols, dtype="object", name="id")
         self.gene_fields, self.sample_fields = (), tuple(self._samples.columns)
 

@@ -1,25 +1,27 @@
 """From a matrix to profiles of scores: which samples, which genes under which names, and scores of log expression."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from dgsea_bench.core.errors import InputError, did_you_mean, shorten
-from dgsea_bench.core.identifiers import nothing_in_common
+from dgsea_bench.core.identifiers import identifier_kind, nothing_in_common
 from dgsea_bench.data.formats import Duplicates, MatrixFile
+from dgsea_bench.data.formats.matrix import refuse_repeated
 from dgsea_bench.data.formats.metadata import to_column
 from dgsea_bench.data.formats.tables import read_table
-from dgsea_bench.data.landmarks import GenesBy, find_landmarks, landmark_genes
+from dgsea_bench.data.landmarks import GENE_ID_FIELDS, GenesBy, find_landmarks, landmark_genes
+from dgsea_bench.data.missing import MissingValues
 
 RESPONDING = 2.0
 """A gene responds where abs(score) is at least this: CMap's signature strength counts such landmark genes
 (Subramanian et al. 2017, doi 10.1016/j.cell.2017.10.049)."""
 LARGEST_GIB = 2
-"""Of scores in memory."""
+"""Of values in memory; scores are made of them in as much again, and a little more."""
 SYMBOL_FIELDS = ("pr_gene_symbol", "gene_symbol", "symbol")
-ENTREZ_FIELDS = ("pr_gene_id", "gene_id", "entrez_id")
 OF_SIGNATURE = ("sig_id", "inst_id", "id")
 ID = "id"
 OF_LANDMARKS, OF_TABLE = "landmark", "gene_info"
@@ -82,7 +84,9 @@ def _of_those(select: Select, name: str) -> str:
 
 def _from_table(file: MatrixFile, wanted: Sequence[str], sample_info: str) -> pd.DataFrame:
     fields = {ID: OF_SIGNATURE, **{name: (name,) for name in wanted}}
-    table = read_table(sample_info, fields, [ID, *wanted]).dropna(subset=ID).drop_duplicates(ID).set_index(ID)
+    table = read_table(sample_info, fields, [ID, *wanted]).dropna(subset=ID).drop_duplicates()
+    refuse_repeated(Path(sample_info), table[ID].tolist(), "samples")
+    table = table.set_index(ID)
     if not file.sample_ids.isin(table.index).any():
         both = nothing_in_common(
             file.sample_ids.tolist(), table.index.tolist(), ("samples in the matrix", "in the table"), "names"
@@ -124,7 +128,7 @@ def name_genes(
     if names == OF_LANDMARKS:
         found = {names: _symbols_of_landmarks(file, genes_by)}
     else:
-        found = {ID: ids, **_from_metadata(file, [*SYMBOL_FIELDS, *ENTREZ_FIELDS] if names == "auto" else [names])}
+        found = {ID: ids, **_from_metadata(file, [*SYMBOL_FIELDS, *GENE_ID_FIELDS] if names == "auto" else [names])}
         if gene_info is not None:
             found[OF_TABLE] = _from_gene_info(file, gene_info)
     if names != "auto":
@@ -135,7 +139,7 @@ def name_genes(
     wanted = set(members)
     best = max(found, key=lambda name: len(wanted.intersection(found[name].dropna())))
     if wanted.isdisjoint(found[best].dropna()):
-        raise InputError(f"{file.path}: {_why_no_names(found[best], members)}")
+        raise InputError(f"{file.path}: {_why_no_names(found, members)}")
     return list(found[best].fillna(ids))
 
 
@@ -149,11 +153,16 @@ def _symbols_of_landmarks(file: MatrixFile, genes_by: GenesBy) -> "pd.Series[str
     return pd.Series(landmarks.symbols, index=landmarks.positions, dtype="string").reindex(range(file.shape[1]))
 
 
-def _why_no_names(names: "pd.Series[str]", members: Sequence[str]) -> str:
-    both = nothing_in_common(names.dropna().tolist(), list(members), ("genes in the matrix", "genes in the gene sets"))
-    symbols = set(landmark_genes()["symbol"])
+def _why_no_names(found: "Mapping[str, pd.Series[str]]", members: Sequence[str]) -> str:
+    """What was compared: names of the kind that the members are, if there are such."""
+    listed = {name: column.dropna().tolist() for name, column in found.items()}
+    kind = identifier_kind(list(members))
+    name = next((name for name, names in listed.items() if identifier_kind(names) == kind), next(iter(listed)))
+    both = nothing_in_common(listed[name], list(members), (f"genes in the matrix, by {name}", "genes in the gene sets"))
+    if identifier_kind(listed[name]) == kind:
+        return f"no gene of the gene sets is there: {both}. Both look like {kind}: are they of one species?"
     remedy = ""
-    if symbols.intersection(members):
+    if set(landmark_genes()["symbol"]).intersection(members):
         remedy = (
             '. Symbols of Entrez ids are in a table such as gene_info = "gse92742-geneinfo"; '
             f'names = "{OF_LANDMARKS}" knows those of the landmark genes'
@@ -163,10 +172,11 @@ def _why_no_names(names: "pd.Series[str]", members: Sequence[str]) -> str:
 
 def _from_gene_info(file: MatrixFile, gene_info: str) -> "pd.Series[str]":
     table = (
-        read_table(gene_info, {"entrez": ENTREZ_FIELDS, "symbol": SYMBOL_FIELDS}, ["entrez", "symbol"])
+        read_table(gene_info, {"entrez": GENE_ID_FIELDS, "symbol": SYMBOL_FIELDS}, ["entrez", "symbol"])
         .dropna()
-        .drop_duplicates("entrez")
+        .drop_duplicates()
     )
+    refuse_repeated(Path(gene_info), table["entrez"].tolist(), "genes")
     symbols = table.set_index("entrez")["symbol"]
     found = pd.Series(file.gene_ids.to_numpy(object)).map(symbols).astype("string")
     if found.isna().all():
@@ -200,23 +210,17 @@ def read_values(file: MatrixFile, samples: np.ndarray, genes: np.ndarray) -> np.
 def without_missing(
     values: np.ndarray, samples: Sequence[str], genes: Sequence[str], missing: MissingScores, where: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Masks of the samples and genes to keep, so that all values are finite numbers.
+    """Masks of the samples and genes to keep, so that no value is missing.
 
     Raises:
         InputError: there are values that are not, and they are not to be left out; or nothing is left.
     """
-    bad = ~np.isfinite(values)
-    spoilt_samples, spoilt_genes = bad.any(1), bad.any(0)
-    if bad.any() and missing == "error":
-        named = [shorten(np.asarray(names, dtype=object)[mask])
-                 for names, mask in ((samples, spoilt_samples), (genes, spoilt_genes))]  # fmt: skip
-        raise InputError(
-            f"{where}: {int(bad.sum()):,} values are not finite numbers, in {int(spoilt_samples.sum()):,} samples "
-            f"({named[0]}) and {int(spoilt_genes.sum()):,} genes ({named[1]}); leave them out with "
-            'missing = "drop-profiles" or "drop-genes"'
-        )
-    keep_samples = ~spoilt_samples if missing == "drop-profiles" else np.ones(len(samples), dtype=bool)
-    keep_genes = ~spoilt_genes if missing == "drop-genes" else np.ones(len(genes), dtype=bool)
+    tally = MissingValues(len(genes))
+    spoilt, _ = tally.count(values, samples)
+    if missing == "error":
+        tally.refuse(where, genes, 'missing = "drop-profiles" or "drop-genes"')
+    keep_samples = ~spoilt if missing == "drop-profiles" else np.ones(len(samples), dtype=bool)
+    keep_genes = ~tally.genes if missing == "drop-genes" else np.ones(len(genes), dtype=bool)
     if not keep_samples.any() or keep_genes.sum() < 2:
         raise InputError(f"{where}: nothing is left without what has missing values; try another value of missing")
     return keep_samples, keep_genes
@@ -235,10 +239,11 @@ def to_scores(values: np.ndarray, how: Transform, where: str) -> np.ndarray:
     if len(values) < 2:
         raise InputError(f"{where}: transform = {how!r} needs two samples at least; {len(values)} is selected")
     constant = values.min(0) == values.max(0)  # the mean of equal numbers is not always that number
-    centred: np.ndarray = np.where(constant, 0.0, values - values.mean(0))
-    if how == "center":
-        return centred
-    return np.asarray(centred / np.where(constant, 1.0, values.std(0, ddof=1)))
+    scores: np.ndarray = values - values.mean(0)
+    if how == "zscore":
+        scores /= np.where(constant, 1.0, np.sqrt(np.einsum("sg,sg->g", scores, scores) / (len(scores) - 1)))
+    scores[:, constant] = 0.0
+    return scores
 
 
 def merge_repeated(
@@ -278,10 +283,11 @@ def responding_genes(scores: np.ndarray) -> np.ndarray:
 def spread_over_strengths(scores: np.ndarray, profiles: int | None) -> np.ndarray:
     """Positions of so many profiles, ascending, taken evenly from the weakest to the strongest; one alone is between.
 
-    All of them if there are no more, or for None.
+    Of two in which as many genes respond, the one with the larger sum of squares is the stronger one. All of them if
+    there are no more, or for None.
     """
     if profiles is None or profiles >= len(scores):
         return np.arange(len(scores))
-    order = np.argsort(responding_genes(scores), kind="stable")
+    order = np.lexsort(((scores**2).sum(1), responding_genes(scores)))
     ranks = np.linspace(0, len(scores) - 1, profiles) if profiles > 1 else np.array([(len(scores) - 1) / 2])
     return np.sort(order[ranks.round().astype(int)])

@@ -109,12 +109,14 @@ def choose_signatures(
         funnel.keep(table["described"], f"described in {Path(siginfo).name}")
     _keep_compounds(funnel)
     known = described_compounds(funnel.table, pertinfo, file.path)
+    known = known[known["pert_id"].isin(funnel.table["pert_id"].unique())]
     remarks = _remarks_on_compounds(known)
-    for name in ("pert_iname", "smiles"):
-        first = known[["pert_id", name]].dropna().drop_duplicates("pert_id").set_index("pert_id")[name]
+    reasons = _reasons(known["smiles"].dropna().unique().tolist(), check, watch)
+    known = known.assign(spoilt=known["smiles"].isin(pd.Index(reasons, dtype="string")))
+    for name, wanted in (("pert_iname", known), ("smiles", known.sort_values("spoilt", kind="stable"))):
+        first = wanted[["pert_id", name]].dropna().drop_duplicates("pert_id").set_index("pert_id")[name]
         funnel.table = funnel.table.assign(**{name: funnel.table["pert_id"].map(first).astype("string")})
     funnel.keep(funnel.table["smiles"].notna(), "with a SMILES")
-    reasons = _reasons(funnel.table["smiles"].unique().tolist(), check, watch)
     valid = ~funnel.table["smiles"].isin(pd.Index(reasons, dtype="string"))
     rejected = _rejected(funnel.keep(valid, f"with a valid SMILES, by {check.how}"), reasons)
     remarks += _remarks_on_conditions(funnel.table, condition)
@@ -135,10 +137,11 @@ def _keep_compounds(funnel: _Funnel) -> None:
 def _remarks_on_compounds(known: pd.DataFrame) -> list[str]:
     remarks = []
     for name, words in (("smiles", "SMILES"), ("pert_iname", "name")):
+        which = "the first valid one" if name == "smiles" else "the first"
         different = known[["pert_id", name]].dropna().drop_duplicates()
         several = int((different["pert_id"].value_counts() > 1).sum())
         if several:
-            remarks.append(f"{several:,} compounds have more than one {words}; the first of each was taken")
+            remarks.append(f"{several:,} compounds have more than one {words}; {which} of each was taken")
     return remarks
 
 

@@ -83,7 +83,7 @@ class PlateModel:
             field.name: np.asarray(getattr(self, field.name), STORED.get(field.name, np.float32))
             for field in fields(self)
         }
-        np.savez_compressed(path, allow_pickle=False, **arrays)
+        np.savez_compressed(path, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "PlateModel":

@@ -1,6 +1,7 @@
 """The sources that scenarios name, each of which becomes a `Problem`."""
 
-import hashlib
+import itertools
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,7 +10,8 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from dgsea_bench.core.errors import InputError, did_you_mean
+from dgsea_bench.core.errors import InputError, did_you_mean, shorten
+from dgsea_bench.core.files import sha256_of
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.data.directional import DIRECTIONAL_PATHWAYS, directional_sets
 from dgsea_bench.data.formats import Duplicates, MatrixFile, read_gmt, read_ranking
@@ -184,6 +186,18 @@ class L1000Source(_Source):
     min_size: int = Field(15, ge=1)
     max_size: int | None = Field(500, ge=1)
 
+    @field_validator("select")
+    @classmethod
+    def _once(cls, select: dict[str, Value | list[Value]]) -> dict[str, Value | list[Value]]:
+        """The same selection is written in one way, so that it is one problem."""
+        found: dict[str, Value | list[Value]] = {}
+        for name, wanted in sorted(select.items()):
+            values = sorted(set(wanted), key=str) if isinstance(wanted, list) else [wanted]
+            if not values:
+                raise ValueError(f"select: {name} is an empty list; give at least one value")
+            found[name] = values if len(values) > 1 else values[0]
+        return found
+
     @property
     def title(self) -> str:
         """The files, and what is selected."""
@@ -196,40 +210,42 @@ class L1000Source(_Source):
             InputError: a file that is missing or malformed, a selection that fits nothing, values that are missing, or
                 no set that can be used.
         """
+        sets = None if self.gene_sets == DIRECTIONAL else read_gmt(locate(self.gene_sets))
         with open_scores(locate(self.matrix)) as file:
             samples = select_samples(file, self.select, _located(self.sample_info))
             genes = find_landmarks(file, self.genes_by).positions if self.only_landmarks else np.arange(file.shape[1])
-            names = self._names(file)
+            names = self._names(file, sets)
             values = read_values(file, samples, genes)
         ids, own = file.sample_ids[samples].tolist(), [names[gene] for gene in genes]
         rows, columns = without_missing(values, ids, own, self.missing, self.matrix)
-        values = to_scores(values[np.ix_(rows, columns)], self.transform, self.matrix)
-        scores, own = merge_repeated(
-            values, [own[place] for place in np.flatnonzero(columns)], self.duplicates, self.matrix
-        )
+        if not (rows.all() and columns.all()):
+            values = values[np.ix_(rows, columns)]
+            ids, own = [list(itertools.compress(all_of, kept)) for all_of, kept in ((ids, rows), (own, columns))]
+        scores, own = merge_repeated(to_scores(values, self.transform, self.matrix), own, self.duplicates, self.matrix)
         chosen = spread_over_strengths(scores, self.profiles)
-        matched = GeneSets.from_dict(self._sets(own), tuple(own), min_size=self.min_size, max_size=self.max_size)
-        kept = np.flatnonzero(rows)[chosen]
-        return Problem(torch.from_numpy(scores[chosen]), matched, profiles=tuple(ids[place] for place in kept))
+        scores, ids = scores[chosen], [ids[place] for place in chosen]
+        refuse_equal(scores, ids, self.matrix)
+        matched = GeneSets.from_dict(
+            sets or directional_sets(own), tuple(own), min_size=self.min_size, max_size=self.max_size
+        )
+        return Problem(torch.from_numpy(scores), matched, profiles=tuple(ids))
 
-    def _names(self, file: MatrixFile) -> list[str]:
-        if self.gene_sets == DIRECTIONAL:
+    def _names(self, file: MatrixFile, sets: dict[str, list[str]] | None) -> list[str]:
+        if sets is None:
             table = landmark_genes()
             members = [gene for halves in DIRECTIONAL_PATHWAYS.values() for half in halves for gene in half]
             members += table["entrez"][table["symbol"].isin(members)].astype(str).tolist()
         else:
-            members = [gene for genes in read_gmt(locate(self.gene_sets)).values() for gene in genes]
+            members = list(itertools.chain(*sets.values()))
         return name_genes(file, members, self.names, _located(self.gene_info), self.genes_by)
-
-    def _sets(self, genes: list[str]) -> dict[str, list[str]]:
-        return directional_sets(genes) if self.gene_sets == DIRECTIONAL else read_gmt(locate(self.gene_sets))
 
     def count_genes(self) -> int:
         """Genes of each profile, before any are left out for missing values."""
+        sets = None if self.gene_sets == DIRECTIONAL else read_gmt(locate(self.gene_sets))
         with open_scores(locate(self.matrix)) as file:
             if self.only_landmarks:
                 return len(find_landmarks(file, self.genes_by).positions)
-            return len(set(self._names(file)))
+            return len(set(self._names(file, sets)))
 
     def input_hashes(self) -> dict[str, str]:
         """sha256 of each file.
@@ -259,12 +275,24 @@ def read_problem(
     """
     scores = read_ranking(locate(str(ranking)), duplicates=duplicates)
     sets = read_gmt(locate(str(gene_sets)))
-    if scores.nunique() == 1:
-        raise InputError(
-            f"{ranking}: the scores of all {len(scores):,} genes are {scores.iloc[0]:g}; nothing is ranked"
-        )
+    refuse_equal(scores.to_numpy()[None], [], ranking)
     matched = GeneSets.from_dict(sets, tuple(scores.index), min_size=min_size, max_size=max_size)
     return Problem(torch.from_numpy(scores.to_numpy(copy=True))[None], matched)
+
+
+def refuse_equal(scores: np.ndarray, names: Sequence[str], where: str | Path) -> None:
+    """Complain of profiles (B, G) in which all scores are equal.
+
+    Raises:
+        InputError: there are such.
+    """
+    equal = np.flatnonzero(scores.min(1) == scores.max(1)).tolist()
+    if equal:
+        which = f" of {shorten([names[place] for place in equal])}" if names else ""
+        value = scores[equal[0], 0]
+        raise InputError(
+            f"{where}: the scores of all {scores.shape[1]:,} genes{which} are {value:g}; nothing is ranked"
+        )
 
 
 def _located(path: str | None) -> str | None:
@@ -274,16 +302,15 @@ def _located(path: str | None) -> str | None:
 def _sha256(path: Path) -> str:
     try:
         found = path.stat()
-        return _sha256_of(path, found.st_size, found.st_mtime_ns)
+        return _known_sha256(path, found.st_size, found.st_mtime_ns)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 @cache
-def _sha256_of(path: Path, size: int, modified: int) -> str:  # noqa: ARG001 (a file that changed is read anew)
+def _known_sha256(path: Path, size: int, modified: int) -> str:  # noqa: ARG001 (a file that changed is read anew)
     """Files may have gigabytes, and every case asks."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def _size_range(size: int | str) -> tuple[int, int]:

@@ -17,8 +17,10 @@ from dgsea_bench.core.errors import InputError, shorten
 from dgsea_bench.data.formats.matrix import PORTION_MIB, MatrixFile, Positions, refuse_repeated
 from dgsea_bench.data.formats.metadata import to_text
 
-DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 """What h5py raises where the bytes of a file make no sense."""
+UNCHECKED = (*DAMAGE, MemoryError)
+"""The same while sizes that the file states have not been checked."""
 NUMBERS, SIMPLE = "fiu", "fiubS"
 """Kinds of numpy's dtypes: of a matrix, and of what holds a text or a number for each gene or sample."""
 
@@ -42,10 +44,10 @@ class Hdf5Matrix(MatrixFile):
         self.path = Path(path)
         try:
             self.file = h5py.File(path, "r", locking="best-effort")
-        except DAMAGE as error:
+        except UNCHECKED as error:
             raise InputError(f"{path}: {_why_not(self.path, error)}") from None
         try:
-            with self._reading("its structure"):
+            with self._reading("its structure", UNCHECKED):
                 self._check_parts()
                 self._check_matrix()
             self.gene_ids, self.sample_ids = self._ids(self._genes_at, "genes"), self._ids(self._samples_at, "samples")
@@ -110,13 +112,13 @@ class Hdf5Matrix(MatrixFile):
         return self.file[self._matrix_at]
 
     def _ids(self, group: str, what: str) -> pd.Index:
-        with self._reading(f"the ids of {what}"):
+        with self._reading(f"the ids of {what}", UNCHECKED):
             texts = to_text(self._id_dataset(group)[()])
         refuse_repeated(self.path, texts, what)
         return pd.Index(texts, dtype="object", name="id")
 
     def _simple_fields(self, group: str, what: str) -> tuple[str, ...]:
-        with self._reading(f"the fields of {what}"):
+        with self._reading(f"the fields of {what}", UNCHECKED):
             names = self._all_fields(group)
             simple = tuple(name for name in names if self._is_simple(self.file.get(f"{group}/{name}")))
         others = [name for name in names if name not in simple]
@@ -141,7 +143,7 @@ class Hdf5Matrix(MatrixFile):
         columns: dict[str, Any] = {}
         for name in known:
             if fields is None or name in fields:
-                with self._reading(f"{group}/{name}"):
+                with self._reading(f"{group}/{name}", UNCHECKED):
                     columns[name] = self._column(self.file[f"{group}/{name}"], len(ids)).array
         return pd.DataFrame(columns, index=ids)
 
@@ -156,8 +158,7 @@ class Hdf5Matrix(MatrixFile):
         Raises:
             InputError: the file is damaged.
         """
-        rows = np.arange(self.shape[0]) if samples is None else np.asarray(samples, dtype=np.int64)
-        columns = np.arange(self.shape[1]) if genes is None else np.asarray(genes, dtype=np.int64)
+        rows, columns = self._asked_for(samples, genes)
         if not len(rows) or not len(columns):
             return
         low, high = int(columns.min()), int(columns.max()) + 1
@@ -189,12 +190,12 @@ class Hdf5Matrix(MatrixFile):
             start = stop
 
     @contextmanager
-    def _reading(self, what: str) -> Iterator[None]:
+    def _reading(self, what: str, expected: tuple[type[Exception], ...] = DAMAGE) -> Iterator[None]:
         try:
             yield
         except InputError:
             raise
-        except DAMAGE as error:
+        except expected as error:
             raise InputError(
                 f"{self.path}: {what} cannot be read: the file is damaged or cut short ({in_short(error)})"
             ) from None

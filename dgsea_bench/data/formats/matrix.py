@@ -78,6 +78,8 @@ class MatrixFile(ABC):
     ) -> Iterator[tuple[Positions, np.ndarray]]:
         """The values asked for, a portion of samples after another, in memory that does not depend on their number.
 
+        (Of a GCT, which has genes in rows, all values that are asked for are in memory.)
+
         Args:
             samples: ascending positions in the file; None: all.
             genes: positions in any order; None: all.
@@ -88,6 +90,16 @@ class MatrixFile(ABC):
         Raises:
             InputError: the file is damaged.
         """
+
+    def _asked_for(self, samples: Positions | None, genes: Positions | None) -> tuple[Positions, Positions]:
+        """The positions, checked: a mistake of a program is no damage of a file."""
+        rows = np.arange(self.shape[0]) if samples is None else np.asarray(samples, dtype=np.int64)
+        columns = np.arange(self.shape[1]) if genes is None else np.asarray(genes, dtype=np.int64)
+        if len(rows) and (rows[0] < 0 or rows[-1] >= self.shape[0] or (np.diff(rows) <= 0).any()):
+            raise ValueError(f"positions of samples must ascend, within 0 .. {self.shape[0] - 1}")
+        if len(columns) and (columns.min() < 0 or columns.max() >= self.shape[1]):
+            raise ValueError(f"positions of genes must be within 0 .. {self.shape[1] - 1}")
+        return rows, columns
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,6 +1,8 @@
 """Tables of metadata in text, tab-separated with a header, as GEO has them of signatures and compounds."""
 
 import csv
+import gzip
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,13 +40,29 @@ def read_table(path: str | Path, fields: Mapping[str, Sequence[str]], required: 
                 f"{shorten(header, most=12)}"
             )
     spelt = {name: spelling for name, spelling in found.items() if spelling is not None}
+    _check_lengths(path, compression, len(header))
     frame = _read(path, compression, usecols=list(dict.fromkeys(spelt.values())), dtype="string")
-    table = pd.DataFrame({name: frame[spelling].str.strip() for name, spelling in spelt.items()})
-    return table.mask(table.apply(lambda column: column.str.fullmatch(MISSING_TEXT)).fillna(True).astype(bool))
+    return pd.DataFrame({name: _without_missing(frame[spelling].str.strip()) for name, spelling in spelt.items()})
+
+
+def _check_lengths(path: str | Path, compression: str | None, fields: int) -> None:
+    """Every line has as many fields as the first; pandas would fill up short ones and cut long ones without a word."""
+    with gzip.open(path) if compression else Path(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            found = line.rstrip(b"\r\n").count(b"\t") + 1
+            if found != fields and line.strip() and (found < fields or line.split(b"\t", fields)[fields].strip()):
+                raise InputError(f"{path}:{number}: has {found} fields, and the first line {fields}")
+
+
+def _without_missing(column: "pd.Series[str]") -> "pd.Series[str]":
+    """Most fields repeat few texts, so each text is looked at once."""
+    missing = [text for text in column.unique().tolist() if MISSING_TEXT.fullmatch(text)]
+    return column.mask(column.isin(missing))
 
 
 def _read(path: str | Path, compression: str | None, **options: object) -> pd.DataFrame:
     common = {"sep": "\t", "quoting": csv.QUOTE_NONE, "keep_default_na": False, "compression": compression}
+    common["index_col"] = False
     try:
         try:
             return pd.read_csv(path, encoding="utf-8-sig", **common, **options)  # type: ignore[call-overload,no-any-return]
@@ -52,5 +70,5 @@ def _read(path: str | Path, compression: str | None, **options: object) -> pd.Da
             return pd.read_csv(path, encoding="latin-1", **common, **options)  # type: ignore[call-overload,no-any-return]
     except pd.errors.EmptyDataError:
         raise InputError(f"{path}: is empty") from None
-    except (pd.errors.ParserError, EOFError, OSError) as error:
+    except (pd.errors.ParserError, EOFError, OSError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read as a table: {str(error).strip()}") from None
