@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -46,11 +47,16 @@ app.add_typer(data_app, name="data", help="List, fetch and verify named public f
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 something failed, 2 bad usage or input."""
+    warnings.showwarning = _as_a_note
     try:
         app()
     except InputError as error:
         err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
+
+
+def _as_a_note(message: Warning | str, *_: object, **__: object) -> None:
+    err.print(f"note: {message}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -77,6 +77,11 @@ def _fetch_all(names: list[str], *, yes: bool) -> None:
         found = find(dataset)
         if found is None:
             wanted.append(dataset)
+        elif dataset.unpacked is None and dataset.size not in (None, found.stat().st_size):
+            raise InputError(
+                f"{dataset.name}: {found} has {found.stat().st_size:,} bytes where {dataset.size:,} were published; "
+                f"remove it, then fetch it again (python -m dgsea_bench data verify {dataset.name})"
+            )
         else:
             say(f"{dataset.name}: is here: {found}")
     if wanted and not _agreed(wanted, yes=yes):

@@ -41,12 +41,16 @@ class PreparationBar(Bar):
         self.what = what
 
 
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
 def show_prepared(prepared: Prepared) -> None:
     """The funnel, the genes, the table, and what a user should know."""
     width = max(len(step.what) for step in prepared.funnel)
     say(f"{'':<{width}}  {'signatures':>10}  {'perturbagens':>12}")
     for step in prepared.funnel:
-        say(f"{step.what:<{width}}  {step.signatures:>10,}  {step.perturbagens:>12,}")
+        say(f"{step.what:<{width}}  {step.signatures:>10,}  {_count(step.perturbagens):>12}")
     found = prepared.landmarks
     known = len(found.positions) + len(found.missing)
     lacking = f"; not there: {shorten(found.missing, most=8)}" if found.missing else ""

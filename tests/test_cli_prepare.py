@@ -44,10 +44,10 @@ def test_the_funnel_is_printed_with_the_numbers_that_count(call, here, files):
     valid = with_smiles[with_smiles["canonical_smiles"].map(SMILES).eq(True)]
     found = funnel(printed)
     assert list(found.values()) == [
-        (size, frame["pert_id"].nunique())
-        for size, frame in ((40, samples), *((len(f), f) for f in (samples, compounds, with_smiles, valid)))
+        (len(frame), frame["pert_id"].nunique()) for frame in (samples, compounds, with_smiles, valid)
     ]
-    assert list(found)[:4] == ["in the file", "described in sig.txt.gz", "of compounds (trt_cp)", "with a SMILES"]
+    assert re.search(r"^in the file +40 +\?$", printed, re.MULTILINE), "not all are described"
+    assert list(found)[:3] == ["described in sig.txt.gz", "of compounds (trt_cp)", "with a SMILES"]
     table = pd.read_parquet(here / "table.parquet")
     assert table["signatures"].sum() == len(valid)
     assert f"table.parquet: {len(table)} rows × 30 genes, " in printed

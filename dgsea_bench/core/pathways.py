@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from dgsea_bench.core.errors import InputError
+from dgsea_bench.core.errors import InputError, shorten
 from dgsea_bench.core.gene_sets import GeneSets
 
 NO_SET = -1
@@ -99,6 +99,10 @@ class Pathways:
             subtracted=torch.tensor([number[halves[1][1]] if halves[1:] else NO_SET for halves in kept.values()]),
             dropped=dropped,
         )
+
+    def __repr__(self) -> str:
+        """The names, not all that is in them: ``Pathways(5: 'p53', 'cell cycle', …; 978 genes)``."""
+        return f"Pathways({len(self)}: {shorten(self.names)}; {len(self.gene_sets.genes):,} genes)"
 
     def __len__(self) -> int:
         """Number of pathways, Q."""

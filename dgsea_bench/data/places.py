@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import pooch
 
-from dgsea_bench.core.errors import InputError
+from dgsea_bench.core.errors import InputError, did_you_mean
 from dgsea_bench.data import datasets
 from dgsea_bench.data.datasets import Dataset, named
 
@@ -57,10 +57,13 @@ def locate(path: str) -> Path:
         return find(dataset) or _not_here(path, dataset, folder)
     if Path(path).exists():
         raise InputError(f"{path}: is not a file")
+    near = did_you_mean(path, datasets.DATASETS)
     if folder:
-        raise InputError(f"{path}: no such file, neither here nor in {folder}, the folder that {DATA_VARIABLE} names")
+        raise InputError(
+            f"{path}: no such file, neither here nor in {folder}, the folder that {DATA_VARIABLE} names{near}"
+        )
     raise InputError(
-        f"{path}: no such file; if it is one of the public data files, set {DATA_VARIABLE} to their folder"
+        f"{path}: no such file{near}; if it is one of the public data files, set {DATA_VARIABLE} to their folder"
     )
 
 

@@ -72,6 +72,9 @@ def select_samples(file: MatrixFile, select: Select, sample_info: str | None = N
                 f"{where}: no sample{_of_those(select, name)} has {in_words({name: wanted})}; there is "
                 f"{shorten(found, most=8) or 'none'}{near}"
             )
+        absent = [value for value in values if not _fits(table[name], [value]).any()]
+        if absent:
+            raise InputError(f"{where}: no sample has {in_words({name: absent})}; leave that out of {name}")
         kept &= fits
     return np.flatnonzero(kept)
 

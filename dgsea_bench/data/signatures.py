@@ -30,7 +30,7 @@ class Step:
 
     what: str
     signatures: int
-    perturbagens: int
+    perturbagens: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,8 @@ class _Funnel:
 
     def __init__(self, table: pd.DataFrame, where: str | Path) -> None:
         self.table, self.where, self.steps = table, where, list[Step]()
-        self._count("in the file")
+        known = bool(table["described"].all())
+        self.steps.append(Step("in the file", len(table), table["pert_id"].nunique() if known else None))
 
     def _count(self, what: str) -> None:
         self.steps.append(Step(what, len(self.table), self.table["pert_id"].nunique()))
@@ -71,8 +72,8 @@ class _Funnel:
         self._count(what)
         if self.table.empty:
             raise InputError(
-                f"{self.where}: none of {before.signatures:,} signatures is {what}; the filter before left "
-                f"{before.perturbagens:,} perturbagens ({before.what})"
+                f"{self.where}: none of {before.signatures:,} signatures is {what}; so many were left by the filter "
+                f"before ({before.what})"
             )
         return out
 

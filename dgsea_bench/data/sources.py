@@ -186,6 +186,13 @@ class L1000Source(_Source):
     min_size: int = Field(15, ge=1)
     max_size: int | None = Field(500, ge=1)
 
+    @field_validator("select", mode="before")
+    @classmethod
+    def _is_a_table(cls, select: object) -> object:
+        if not isinstance(select, dict):
+            raise ValueError(f'select is {select!r}; write such as select = {{ pert_type = "trt_cp" }}')
+        return select
+
     @field_validator("select")
     @classmethod
     def _once(cls, select: dict[str, Value | list[Value]]) -> dict[str, Value | list[Value]]:

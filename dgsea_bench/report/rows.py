@@ -234,6 +234,8 @@ class Run:
         sizes = {axis: facts.get(axis, source.get(axis)) for axis in ("genes", "sets", "profiles")}
         settings = {name: value for name, value in source.items() if name not in NAMED_ELSEWHERE}
         settings |= {name: self.file_names.get(settings[name], settings[name]) for name in FILES if name in settings}
+        if "matrix" in source:
+            settings.pop("gene_sets", None)  # in the name of the scores
         if "select" in settings:
             settings["select"] = in_words(settings["select"]) or "all"
         null = row.case.get("null") or {}
@@ -325,13 +327,18 @@ def _lasting(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kind_of_scores(row: Row) -> str:
-    """A generator's name, or that of the file with the scores, and how they were transformed: ``a.gctx (center)``."""
+    """A generator's name, or that of the file with the scores; ``a.gctx (center) × hallmark``: of several profiles also
+    how they were transformed, and the gene sets, which hold as much of them as they share genes.
+    """
     source = row.case["source"]
     if "generator" in source:
         return str(source["generator"])
     name = Path(next((str(source[key]) for key in SCORES_FILES if key in source), "unknown")).name
+    if "matrix" not in source:
+        return name
     transform = source.get("transform", "none")
-    return name if transform in ("none", None) else f"{name} ({transform})"
+    changed = "" if transform in ("none", None) else f" ({transform})"
+    return f"{name}{changed} × {Path(str(source['gene_sets'])).name}"
 
 
 def sizes_in_words(problems: Sequence[Problem], axis: Axis = "genes") -> str:

@@ -68,8 +68,8 @@ def _definition(found: Sequence[Signatures]) -> str:
     return (
         f"Weak signatures are the third of a problem's profiles in which the fewest genes respond ({weak}), strong "
         f"ones the third in which the most do ({strong}). A gene responds if abs(score) is at least "
-        f"{RESPONDING:g}: so CMap counts the strength of a signature, on z-scores (Subramanian et al. 2017, doi "
-        "10.1016/j.cell.2017.10.049)."
+        f"{RESPONDING:g}: so CMap counts the strength of a signature, where scores are z-scores (Subramanian et al. "
+        "2017, doi 10.1016/j.cell.2017.10.049)."
     )
 
 
@@ -150,8 +150,10 @@ def _compared(relation: str, items: Sequence[Signatures], measure: Measure) -> s
         for third in THIRDS
     )
     if relation == "alike":
-        within = ", within noise" if weak != strong else ""
-        return f"{as_much} on weak signatures ({weak}) as on strong ones ({strong}){within}"
+        if weak != strong:
+            verb = "with" if measure.follows else "is"
+            return f"{verb} {weak} on weak signatures and {strong} on strong ones, which may be chance"
+        return f"{as_much} on weak signatures ({weak}) as on strong ones ({strong})"
     if relation == "weak":
         return f"{more} on weak signatures ({weak}) than on strong ones ({strong})"
     return f"{more} on strong signatures ({strong}) than on weak ones ({weak})"

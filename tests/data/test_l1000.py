@@ -15,8 +15,7 @@ from l1000_files import SMILES, expected_table, known, make_world, write_gctx, w
 
 from dgsea_bench import InputError
 from dgsea_bench.data import l1000
-from dgsea_bench.data.formats import gctx as gctx_format
-from dgsea_bench.data.formats import open_matrix
+from dgsea_bench.data.formats import hdf5, open_matrix
 from dgsea_bench.data.l1000 import prepare_l1000
 from dgsea_bench.data.landmarks import landmark_genes
 
@@ -104,7 +103,7 @@ def test_it_does_not_depend_on_how_much_is_in_memory_at_a_time(tmp_path, monkeyp
     path = write_gctx(tmp_path / "a.gctx", world, chunks=(3, 100))
     tables = []
     for mib in (64, 2**-6, 2**-9):  # 64 KiB holds 15 signatures, a portion of the least size holds one
-        monkeypatch.setattr(gctx_format, "PORTION_MIB", _Mib(mib))
+        monkeypatch.setattr(hdf5, "PORTION_MIB", _Mib(mib))
         prepare_l1000(path, tmp_path / "out.parquet", average="condition")
         tables.append(pd.read_parquet(tmp_path / "out.parquet"))
     pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
@@ -252,8 +251,8 @@ def test_values_that_are_no_numbers_are_counted_and_named(matrix, out, value):
         prepare_l1000(matrix, out)
     ids = WORLD.samples.index
     assert str(error.value) == (
-        f"{matrix}: 3 values are not finite numbers, in 2 signatures ({ids[one]!r}, {ids[two]!r}) and 2 genes "
-        f"({genes[0]!r}, {genes[1]!r}); leave them out with --missing drop-signatures or drop-genes"
+        f"{matrix}: 3 values are missing (not finite numbers, or -666), in 2 signatures ({ids[one]!r}, {ids[two]!r}) "
+        f"and 2 genes ({genes[0]!r}, {genes[1]!r}); leave them out with --missing drop-signatures or drop-genes"
     )
     assert list(out.parent.iterdir()) == []
 
@@ -302,7 +301,7 @@ def test_where_missing_values_are_everywhere_nothing_is_left(matrix, out, missin
 def test_numbers_too_large_for_the_table_are_not_made_infinite(tmp_path, out):
     values = WORLD.values.astype("float64")
     values[used()[0], WORLD.genes["symbol"].tolist().index(WORLD.symbols[0])] = 1e300
-    with pytest.raises(InputError, match="1 values are not finite numbers"):
+    with pytest.raises(InputError, match="1 values are missing"):
         prepare_l1000(write_gctx(tmp_path / "b.gctx", WORLD, values=values), out)
 
 

@@ -104,8 +104,8 @@ def test_missing_values_are_left_out_as_asked(matrix, sets, missing):
         file["0/DATA/0/matrix"][3, gene] = np.nan
     complaint = refusal(source(matrix, sets(), only_landmarks=True))
     assert (
-        f"1 values are not finite numbers, in 1 samples ({WORLD.samples.index[3]!r}) and 1 genes ({SYMBOLS[0]!r})"
-        in complaint
+        f"1 values are missing (not finite numbers, or -666), in 1 signatures ({WORLD.samples.index[3]!r}) and 1 genes "
+        f"({SYMBOLS[0]!r})" in complaint
     )
     problem = source(matrix, sets(), only_landmarks=True, missing=missing).load()
     expected = WORLD.scores()
@@ -136,7 +136,7 @@ def test_genes_are_counted_without_reading_values(matrix, sets):
 
 def test_sets_of_another_name_space_show_both_and_the_way_out(matrix, sets):
     complaint = refusal(source(matrix, sets(), names="auto"))
-    assert complaint.startswith(f"{matrix}: no gene of the gene sets is there: 36 genes in the matrix (")
+    assert complaint.startswith(f"{matrix}: no gene of the gene sets is there: 36 genes in the matrix, by id (")
     assert "look like Entrez ids" in complaint
     assert 'names = "landmark" knows those of the landmark genes' in complaint
     by_id = sets({"a": WORLD.genes["entrez"].astype(str).tolist()[:5]})
@@ -221,3 +221,20 @@ def test_the_title_says_files_and_selection(matrix):
 def test_a_setting_that_makes_no_sense_is_refused_by_name(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         source("a", "b", **wrong)
+
+
+def test_one_selection_is_one_problem_however_it_is_written(matrix, sets):
+    path = sets()
+    one, other = (source(matrix, path, select={"cell_id": wanted}) for wanted in ("A375", ["A375", "A375"]))
+    assert one == other
+    two = [source(matrix, path, select={"cell_id": wanted}) for wanted in (["PC3", "A375"], ["A375", "PC3"])]
+    assert two[0] == two[1]
+    with pytest.raises(ValidationError, match="cell_id is an empty list"):
+        source(matrix, path, select={"cell_id": []})
+
+
+def test_a_profile_of_equal_scores_is_refused(tmp_path, sets):
+    world = make_world(2, signatures=6)
+    world.values[2] = 1.5
+    path = str(write_gctx(tmp_path / "equal.gctx", world))
+    assert "nothing is ranked" in refusal(source(path, sets({"a": world.symbols[:10]})))

@@ -156,9 +156,9 @@ def test_metadata_that_are_no_entrez_ids_are_left_alone():
 @pytest.mark.parametrize("genes_by", ["auto", "id"])
 def test_a_file_without_any_shows_both_kinds_of_names(genes_by):
     with pytest.raises(
-        InputError, match=r"no landmark gene is there: .*'ENSG0'.*look like Ensembl ids, .* like Entrez ids"
+        InputError, match=r"no landmark gene is there: .*'ENSG000000'.*look like Ensembl ids, .* like Entrez ids"
     ):
-        find_landmarks(of_genes([f"ENSG{number}" for number in range(9)]), genes_by)
+        find_landmarks(of_genes([f"ENSG{number:06}" for number in range(9)]), genes_by)
 
 
 def test_metadata_that_are_not_there_cannot_be_trusted():

@@ -15,12 +15,14 @@ from l1000_files import (
     expected_table,
     known,
     make_world,
+    write_gctx,
     write_pertinfo,
     write_siginfo,
     write_table,
 )
 
 from dgsea_bench import InputError
+from dgsea_bench.data.formats import open_matrix
 from dgsea_bench.data.signatures import choose_signatures
 from dgsea_bench.data.smiles import SmilesCheck, smiles_check
 
@@ -152,7 +154,7 @@ def test_the_first_name_and_smiles_of_a_compound_count_and_others_are_told(tmp_p
     mine = chosen.rows[chosen.rows["pert_id"] == samples["pert_id"].iloc[0]]
     assert set(mine["pert_iname"]) == {names.iloc[0]}
     assert set(mine["smiles"]) == {"CCO"}
-    assert "1 compounds have more than one SMILES; the first of each was taken" in chosen.remarks
+    assert "1 compounds have more than one SMILES; the first valid one of each was taken" in chosen.remarks
     assert "1 compounds have more than one name; the first of each was taken" in chosen.remarks
 
 
@@ -210,8 +212,8 @@ def test_where_a_filter_leaves_nothing_it_is_named_with_what_was_left_before():
     compounds = in_memory(WORLD).samples.query("pert_type == 'trt_cp'").dropna(subset="pert_id")
     complaint = refusal(in_memory(WORLD, canonical_smiles="C1CC"))
     assert complaint == (
-        f"memory: none of {len(compounds)} signatures is with a valid SMILES, by hand; the filter before left "
-        f"{compounds['pert_id'].nunique()} perturbagens (with a SMILES)"
+        f"memory: none of {len(compounds)} signatures is with a valid SMILES, by hand; so many were left by "
+        "the filter before (with a SMILES)"
     )
 
 
@@ -283,3 +285,14 @@ def test_a_damaged_gzip_is_refused(tmp_path):
     path = tmp_path / "sig.txt.gz"
     path.write_bytes(gzip.compress(b"sig_id\tpert_id\tpert_type\n" + b"x\ty\tz\n" * 1000)[:60])
     assert refusal(in_memory(WORLD), siginfo=path).startswith(f"{path}: cannot be read as a table")
+
+
+def test_a_valid_smiles_after_a_broken_one_counts(tmp_path):
+    world = make_world(5, signatures=20)
+    compound = next(name for name in world.samples["pert_id"] if str(name).startswith("BRD"))
+    known = pd.DataFrame({"pert_id": [compound, compound], "canonical_smiles": ["C((", "CCO"]})
+    pertinfo = write_table(tmp_path / "pertinfo.txt", known)
+    with open_matrix(write_gctx(tmp_path / "a.gctx", world)) as file:
+        chosen = choose_signatures(file, smiles_check(), pertinfo=pertinfo)
+    assert chosen.rows["smiles"].tolist() == ["CCO"]
+    assert chosen.rejected.empty

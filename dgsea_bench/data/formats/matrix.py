@@ -36,6 +36,10 @@ class AnnotatedMatrix:
     genes: pd.DataFrame
     samples: pd.DataFrame
 
+    def __repr__(self) -> str:
+        """The size alone: ``AnnotatedMatrix(377 samples × 978 genes)``."""
+        return f"AnnotatedMatrix({len(self.samples):,} samples × {len(self.genes):,} genes)"
+
 
 class MatrixFile(ABC):
     """An open file with a matrix; a context manager. `open_matrix` opens one of any kind.

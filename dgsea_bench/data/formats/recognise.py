@@ -30,6 +30,8 @@ def open_matrix(path: str | Path) -> MatrixFile:
             raise InputError(f"{path}: is a gzipped GCTX, which cannot be read in parts; unpack it: gunzip {path}")
     if start.removeprefix(codecs.BOM_UTF8).startswith(tuple(version.encode()[:3] for version in VERSIONS)):
         return GctFile(path)
+    if start.startswith(b"PAR1"):
+        raise InputError(f"{path}: is parquet; a table of `data prepare-l1000` is read by read_prepared")
     found = f"begins with {start!r}" if start else "is empty"
     raise InputError(f"{path}: is no GCT, GCTX or h5ad file: it {found}")
 
