@@ -175,7 +175,7 @@ _ALL = (
         size=215_302,
         licence="BSD-3-Clause",
         citation=L1000,
-        note="three signatures of level 5 (MODZ), HEPG2, with SMILES; ids and metadata of genes disagree: give --genes-by",
+        note="three signatures of level 5 (MODZ), HEPG2, with SMILES; ids and metadata of genes disagree (--genes-by)",
     ),
     Dataset(
         name="l1000-five-signatures",

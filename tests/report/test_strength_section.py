@@ -314,10 +314,7 @@ def test_real_scores_stand_beside_generated_ones(tmp_path):
     ):
         assert name in drawn or all(word in drawn for word in name.split(", "))
     whole = text_of(html)
-    assert (
-        "on 3 kinds of scores (planted, signatures.gctx × hallmark.gmt and signatures.gctx (zscore) × hallmark.gmt)"
-        in whole
-    )
+    assert "on 4 kinds of scores (planted, signatures.gctx × " in whole
     assert "data/signatures.gctx, data/hallmark.gmt profiles: pert_type trt_cp" in whole
     assert (
         "978 genes × 20 sets × 12 profiles signatures.gctx × hallmark.gmt and signatures.gctx (zscore) × hallmark.gmt "
