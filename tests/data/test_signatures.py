@@ -296,3 +296,16 @@ def test_a_valid_smiles_after_a_broken_one_counts(tmp_path):
         chosen = choose_signatures(file, smiles_check(), pertinfo=pertinfo)
     assert chosen.rows["smiles"].tolist() == ["CCO"]
     assert chosen.rejected.empty
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("sig_id\tpert_id\tpert_type\na\tb\n", ":2: has 2 fields, and the first line 3"),
+        ("sig_id\tpert_id\tpert_type\na\tb\ttrt_cp\tmore\n", ":2: has 4 fields, and the first line 3"),
+        ("sig_id\tpert_id\tpert_type\na\tb\ttrt_cp\nc\td\ttrt_cp\te\n", ":3: has 4 fields, and the first line 3"),
+    ],
+)
+def test_a_table_whose_lines_have_different_lengths_is_refused(tmp_path, content, complaint):
+    (tmp_path / "sig.txt").write_text(content)
+    assert refusal(in_memory(WORLD), siginfo=tmp_path / "sig.txt") == f"{tmp_path / 'sig.txt'}{complaint}"

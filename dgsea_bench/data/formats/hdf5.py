@@ -21,6 +21,8 @@ DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 """What h5py raises where the bytes of a file make no sense."""
 UNCHECKED = (*DAMAGE, MemoryError)
 """The same while sizes that the file states have not been checked."""
+FITTING = 8
+"""MiB that are read at a time where there are no chunks: what fits into a processor's cache is used faster."""
 NUMBERS, SIMPLE = "fiu", "fiubS"
 """Kinds of numpy's dtypes: of a matrix, and of what holds a text or a number for each gene or sample."""
 
@@ -178,8 +180,10 @@ class Hdf5Matrix(MatrixFile):
     def _split(self, rows: Positions, width: int) -> Iterator[Positions]:
         """Portions of the samples, split where chunks end, so that each chunk is read, and unpacked, once."""
         size = max(self._matrix.dtype.itemsize, self.dtype.itemsize)
-        most = max(1, (PORTION_MIB << 20) // (width * size))
-        band = self._matrix.chunks[0] if self._matrix.chunks else 1
+        chunks = self._matrix.chunks
+        taken = PORTION_MIB << 20 if chunks else min(PORTION_MIB << 20, FITTING << 20)
+        most = max(1, taken // (width * size))
+        band = chunks[0] if chunks else 1
         start = 0
         while start < len(rows):
             stop = min(start + most, len(rows))

@@ -2,10 +2,12 @@
 
 import csv
 import gzip
+import io
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from dgsea_bench.core.errors import InputError, shorten
@@ -27,11 +29,10 @@ def read_table(path: str | Path, fields: Mapping[str, Sequence[str]], required: 
     Raises:
         InputError: a file that cannot be read, without a required field, or with lines of different length.
     """
-    start = first_bytes(path)
-    if start.startswith(HDF5):
+    if first_bytes(path).startswith(HDF5):
         raise InputError(f"{path}: is HDF5; a table in text, separated by tabs, is needed")
-    compression = "gzip" if start.startswith(GZIP) else None
-    header = _read(path, compression, nrows=0).columns.tolist()
+    content = _content(path)
+    header = _read(path, content, nrows=0).columns.tolist()
     found = {name: next((spelt for spelt in spellings if spelt in header), None) for name, spellings in fields.items()}
     for name in required:
         if found[name] is None:
@@ -40,18 +41,28 @@ def read_table(path: str | Path, fields: Mapping[str, Sequence[str]], required: 
                 f"{shorten(header, most=12)}"
             )
     spelt = {name: spelling for name, spelling in found.items() if spelling is not None}
-    _check_lengths(path, compression, len(header))
-    frame = _read(path, compression, usecols=list(dict.fromkeys(spelt.values())), dtype="string")
+    _check_lengths(path, content, len(header))
+    frame = _read(path, content, usecols=list(dict.fromkeys(spelt.values())), dtype="string")
     return pd.DataFrame({name: _without_missing(frame[spelling].str.strip()) for name, spelling in spelt.items()})
 
 
-def _check_lengths(path: str | Path, compression: str | None, fields: int) -> None:
+def _content(path: str | Path) -> bytes:
+    try:
+        content = Path(path).read_bytes()
+        return gzip.decompress(content) if content.startswith(GZIP) else content
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read as a table: {str(error).strip()}") from None
+
+
+def _check_lengths(path: str | Path, content: bytes, fields: int) -> None:
     """Every line has as many fields as the first; pandas would fill up short ones and cut long ones without a word."""
-    with gzip.open(path) if compression else Path(path).open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            found = line.rstrip(b"\r\n").count(b"\t") + 1
-            if found != fields and line.strip() and (found < fields or line.split(b"\t", fields)[fields].strip()):
-                raise InputError(f"{path}:{number}: has {found} fields, and the first line {fields}")
+    letters = np.frombuffer(content, dtype=np.uint8)
+    ends = np.append(np.flatnonzero(letters == ord("\n")), len(letters))
+    tabs = np.diff(np.searchsorted(np.flatnonzero(letters == ord("\t")), ends), prepend=0)
+    for number in np.flatnonzero(tabs != fields - 1).tolist():
+        line = content[ends[number - 1] + 1 if number else 0 : ends[number]]
+        if line.strip() and (tabs[number] < fields - 1 or line.split(b"\t", fields)[fields].strip()):
+            raise InputError(f"{path}:{number + 1}: has {tabs[number] + 1} fields, and the first line {fields}")
 
 
 def _without_missing(column: "pd.Series[str]") -> "pd.Series[str]":
@@ -60,15 +71,14 @@ def _without_missing(column: "pd.Series[str]") -> "pd.Series[str]":
     return column.mask(column.isin(missing))
 
 
-def _read(path: str | Path, compression: str | None, **options: object) -> pd.DataFrame:
-    common = {"sep": "\t", "quoting": csv.QUOTE_NONE, "keep_default_na": False, "compression": compression}
-    common["index_col"] = False
+def _read(path: str | Path, content: bytes, **options: object) -> pd.DataFrame:
+    common = {"sep": "\t", "quoting": csv.QUOTE_NONE, "keep_default_na": False, "index_col": False}
     try:
         try:
-            return pd.read_csv(path, encoding="utf-8-sig", **common, **options)  # type: ignore[call-overload,no-any-return]
+            return pd.read_csv(io.BytesIO(content), encoding="utf-8-sig", **common, **options)  # type: ignore[call-overload,no-any-return]
         except UnicodeDecodeError:
-            return pd.read_csv(path, encoding="latin-1", **common, **options)  # type: ignore[call-overload,no-any-return]
+            return pd.read_csv(io.BytesIO(content), encoding="latin-1", **common, **options)  # type: ignore[call-overload,no-any-return]
     except pd.errors.EmptyDataError:
         raise InputError(f"{path}: is empty") from None
-    except (pd.errors.ParserError, EOFError, OSError, zlib.error) as error:
+    except pd.errors.ParserError as error:
         raise InputError(f"{path}: cannot be read as a table: {str(error).strip()}") from None
