@@ -8,10 +8,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 
 from dgsea_bench.core.errors import shorten
 from dgsea_bench.data.l1000 import Prepared
+from dgsea_bench.show_data import LINE_EVERY
 from dgsea_bench.terminal import Bar, say
 
-LINE_EVERY = 10.0
-"""Seconds between lines that say how far it is, where there is no terminal."""
 REDRAWN_EVERY = 0.1
 """Seconds between changes of the bar: there may be a hundred thousand steps."""
 

@@ -2,11 +2,14 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from dgsea_bench.core.errors import InputError
+
+PIECE = 2**20
+"""Bytes that are read at a time."""
 
 
 def write_whole(file: Path, content: bytes) -> None:
@@ -45,10 +48,14 @@ def check_writable(path: Path, *, sparing: Sequence[str | Path] = ()) -> None:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def sha256_of(path: Path) -> str:
-    """The checksum of a file, which may be larger than memory."""
+def sha256_of(path: Path, reached: Callable[[int], None] = lambda _: None) -> str:
+    """The checksum of a file, which may be larger than memory; `reached` is told how many bytes are done."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while piece := file.read(PIECE):
+            digest.update(piece)
+            reached(file.tell())
+    return digest.hexdigest()
 
 
 def _partial(path: Path) -> Path:

@@ -1,6 +1,6 @@
 """What is known of the signatures of a matrix, and the SMILES of their compounds, as files of each release have it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ FIELDS = {
     "smiles": ("canonical_smiles", "x_smiles", "SMILES", "smiles"),
 }
 """Fields as they are called here -> as files of different releases call them."""
+SAMPLE = "sig_id"
 NUMBERS = {"pert_idose": "pert_dose", "pert_itime": "pert_time"}
 """Field in words, such as "10 µM" -> the field with its number, where a file has that alone."""
 CONDITION = ("cell_id", "pert_idose", "pert_itime")
@@ -65,17 +66,35 @@ def _from_metadata(file: MatrixFile) -> pd.DataFrame:
 
 
 def _from_table(file: MatrixFile, siginfo: str | Path) -> pd.DataFrame:
-    table = read_table(siginfo, FIELDS, ["sig_id", "pert_id", "pert_type"]).dropna(subset="sig_id")
-    if table["sig_id"].duplicated().any():
-        twice = table["sig_id"][table["sig_id"].duplicated()].unique()
-        raise InputError(f"{siginfo}: {len(twice):,} signatures are described more than once: {shorten(twice)}")
-    place = pd.Index(table["sig_id"].to_numpy(object)).get_indexer(file.sample_ids)
+    return joined(file, siginfo, FIELDS, ["pert_id", "pert_type"], "signature")
+
+
+def joined(
+    file: MatrixFile, path: str | Path, fields: Mapping[str, Sequence[str]], required: Sequence[str], what: str
+) -> pd.DataFrame:
+    """Fields of a table of samples as texts, a row for each sample of the file, in its order, and ``described``.
+
+    Args:
+        file: the matrix.
+        path: the table, in which ids are called as `FIELDS` says.
+        fields: as `read_table` takes them.
+        required: those that the table must have.
+        what: a sample is in messages.
+
+    Raises:
+        InputError: a table that cannot be used, that describes a sample twice, or none of the file.
+    """
+    table = read_table(path, {**fields, SAMPLE: FIELDS[SAMPLE]}, [SAMPLE, *required]).dropna(subset=SAMPLE)
+    if table[SAMPLE].duplicated().any():
+        twice = table[SAMPLE][table[SAMPLE].duplicated()].unique()
+        raise InputError(f"{path}: {len(twice):,} {what}s are described more than once: {shorten(twice)}")
+    place = pd.Index(table[SAMPLE].to_numpy(object)).get_indexer(file.sample_ids)
     if not (place >= 0).any():
         both = nothing_in_common(
-            file.sample_ids.tolist(), table["sig_id"].tolist(), ("signatures in the matrix", "in the table"), "names"
+            file.sample_ids.tolist(), table[SAMPLE].tolist(), (f"{what}s in the matrix", "in the table"), "names"
         )
-        raise InputError(f"{siginfo}: describes no signature of {file.path.name}: {both}")
-    found = table.drop(columns="sig_id").reset_index(drop=True).reindex(np.where(place < 0, len(table), place))
+        raise InputError(f"{path}: describes no {what} of {file.path.name}: {both}")
+    found = table.drop(columns=SAMPLE).reset_index(drop=True).reindex(np.where(place < 0, len(table), place))
     return found.reset_index(drop=True).assign(described=place >= 0)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dgsea_bench.core.errors import InputError, did_you_mean, shorten
 from dgsea_bench.core.identifiers import identifier_kind, nothing_in_common
+from dgsea_bench.data.described import joined
 from dgsea_bench.data.formats import Duplicates, MatrixFile
 from dgsea_bench.data.formats.matrix import refuse_repeated
 from dgsea_bench.data.formats.metadata import to_column
@@ -22,7 +23,6 @@ RESPONDING = 2.0
 LARGEST_GIB = 2
 """Of values in memory; scores are made of them in as much again, and a little more."""
 SYMBOL_FIELDS = ("pr_gene_symbol", "gene_symbol", "symbol")
-OF_SIGNATURE = ("sig_id", "inst_id", "id")
 ID = "id"
 OF_LANDMARKS, OF_TABLE = "landmark", "gene_info"
 """Names of genes: symbols of the landmark genes, or those in a table; others keep their ids."""
@@ -86,17 +86,8 @@ def _of_those(select: Select, name: str) -> str:
 
 
 def _from_table(file: MatrixFile, wanted: Sequence[str], sample_info: str) -> pd.DataFrame:
-    fields = {ID: OF_SIGNATURE, **{name: (name,) for name in wanted}}
-    table = read_table(sample_info, fields, [ID, *wanted]).dropna(subset=ID).drop_duplicates()
-    refuse_repeated(Path(sample_info), table[ID].tolist(), "samples")
-    table = table.set_index(ID)
-    if not file.sample_ids.isin(table.index).any():
-        both = nothing_in_common(
-            file.sample_ids.tolist(), table.index.tolist(), ("samples in the matrix", "in the table"), "names"
-        )
-        raise InputError(f"{sample_info}: describes no sample of {file.path.name}: {both}")
-    found = table.reindex(file.sample_ids)
-    return pd.DataFrame({name: to_column(found[name].fillna("").tolist()).array for name in found}, index=found.index)
+    table = joined(file, sample_info, {name: (name,) for name in wanted}, wanted, "sample")
+    return pd.DataFrame({name: to_column(table[name].fillna("").tolist()).array for name in wanted}, index=table.index)
 
 
 def _fits(column: "pd.Series[str]", wanted: Sequence[Value]) -> np.ndarray:

@@ -1,15 +1,15 @@
 """Whether files are still what they should be."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dgsea_bench.core.files import sha256_of
 from dgsea_bench.data.datasets import Dataset, named
 from dgsea_bench.data.fetching import file_checksum, record_of
 from dgsea_bench.data.places import find
-from dgsea_bench.data.transfer import PIECE, SILENT, Progress
+from dgsea_bench.data.transfer import SILENT, Progress
 
 State = Literal["ok", "wrong", "not here", "no checksum known"]
 
@@ -47,7 +47,8 @@ def verify(dataset: Dataset | str, *, progress: Progress = SILENT) -> Check:
     expected = published or _recorded(path)
     state: State
     try:
-        found = _sha256(path, progress)
+        progress.started(f"reading {path.name}", path.stat().st_size)
+        found = sha256_of(path, progress.reached)
         state = "no checksum known" if expected is None else "ok" if found == expected else "wrong"
     except OSError as error:
         found, state = f"cannot be read: {error.strerror}", "wrong"
@@ -62,13 +63,3 @@ def _recorded(file: Path) -> str | None:
         return None
     found = re.match(r"[0-9a-f]{64}\b", text)
     return found[0] if found else None
-
-
-def _sha256(file: Path, progress: Progress) -> str:
-    digest = hashlib.sha256()
-    progress.started(f"reading {file.name}", file.stat().st_size)
-    with file.open("rb") as content:
-        while piece := content.read(PIECE):
-            digest.update(piece)
-            progress.reached(content.tell())
-    return digest.hexdigest()

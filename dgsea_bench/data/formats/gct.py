@@ -4,7 +4,6 @@ import codecs
 import gzip
 import itertools
 import warnings
-import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dgsea_bench.core.errors import InputError, shorten
-from dgsea_bench.data.formats.lines import GZIP, first_bytes, to_number
+from dgsea_bench.data.formats.lines import GZIP, damage_told, first_bytes, to_number
 from dgsea_bench.data.formats.matrix import MatrixFile, Positions, refuse_repeated
 from dgsea_bench.data.formats.metadata import MISSING_TEXT, decode, to_column
 
@@ -113,17 +112,12 @@ class GctFile(MatrixFile):
 
     def _lines(self) -> Generator[tuple[int, str], None, None]:
         """Numbered lines that are not blank."""
-        try:
-            packed = first_bytes(self.path).startswith(GZIP)
-            with gzip.open(self.path) if packed else self.path.open("rb") as file:
-                for number, line in enumerate(file, start=1):
-                    text = decode(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).rstrip("\r\n")
-                    if text.strip():
-                        yield number, text
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(f"{self.path}: its gzip compression is damaged or cut short: {error}") from None
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be read: {error.strerror}") from None
+        packed = first_bytes(self.path).startswith(GZIP)
+        with damage_told(self.path), gzip.open(self.path) if packed else self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                text = decode(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).rstrip("\r\n")
+                if text.strip():
+                    yield number, text
 
     def close(self) -> None:
         """Nothing is open between calls."""

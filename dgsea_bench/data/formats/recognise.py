@@ -2,7 +2,6 @@
 
 import codecs
 import gzip
-import zlib
 from pathlib import Path
 
 import h5py
@@ -11,7 +10,7 @@ from dgsea_bench.core.errors import InputError
 from dgsea_bench.data.formats import gctx, h5ad
 from dgsea_bench.data.formats.gct import VERSIONS, GctFile
 from dgsea_bench.data.formats.hdf5 import DAMAGE
-from dgsea_bench.data.formats.lines import GZIP, HDF5, first_bytes
+from dgsea_bench.data.formats.lines import GZIP, HDF5, damage_told, first_bytes
 from dgsea_bench.data.formats.matrix import AnnotatedMatrix, Ids, MatrixFile
 
 
@@ -61,8 +60,5 @@ def _open_hdf5(path: str | Path) -> MatrixFile:
 
 
 def _first_unpacked(path: str | Path) -> bytes:
-    try:
-        with gzip.open(path) as file:
-            return file.read(len(HDF5))
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: its gzip compression is damaged or cut short: {error}") from None
+    with damage_told(path), gzip.open(path) as file:
+        return file.read(len(HDF5))

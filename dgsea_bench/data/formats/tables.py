@@ -1,9 +1,7 @@
 """Tables of metadata in text, tab-separated with a header, as GEO has them of signatures and compounds."""
 
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dgsea_bench.core.errors import InputError, shorten
-from dgsea_bench.data.formats.lines import GZIP, HDF5, first_bytes
+from dgsea_bench.data.formats.lines import read_content
 from dgsea_bench.data.formats.metadata import MISSING_TEXT
 
 
@@ -29,9 +27,7 @@ def read_table(path: str | Path, fields: Mapping[str, Sequence[str]], required: 
     Raises:
         InputError: a file that cannot be read, without a required field, or with lines of different length.
     """
-    if first_bytes(path).startswith(HDF5):
-        raise InputError(f"{path}: is HDF5; a table in text, separated by tabs, is needed")
-    content = _content(path)
+    content = read_content(path)
     header = _read(path, content, nrows=0).columns.tolist()
     found = {name: next((spelt for spelt in spellings if spelt in header), None) for name, spellings in fields.items()}
     for name in required:
@@ -44,14 +40,6 @@ def read_table(path: str | Path, fields: Mapping[str, Sequence[str]], required: 
     _check_lengths(path, content, len(header))
     frame = _read(path, content, usecols=list(dict.fromkeys(spelt.values())), dtype="string")
     return pd.DataFrame({name: _without_missing(frame[spelling].str.strip()) for name, spelling in spelt.items()})
-
-
-def _content(path: str | Path) -> bytes:
-    try:
-        content = Path(path).read_bytes()
-        return gzip.decompress(content) if content.startswith(GZIP) else content
-    except (EOFError, OSError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read as a table: {str(error).strip()}") from None
 
 
 def _check_lengths(path: str | Path, content: bytes, fields: int) -> None:
