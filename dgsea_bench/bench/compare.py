@@ -15,7 +15,7 @@ from dgsea_bench.core.errors import InputError
 
 TOLERANCE = 0.2
 """Changes by less than this share are no news: times of ten sweeps of the same code lie as far apart (see
-benchmarks/spread_of_sweeps.py), which an interval over the calls of one process does not tell."""
+benchmarks/scripts/spread_of_sweeps.py), which an interval over the calls of one process does not tell."""
 ERROR_TOLERANCE = 0.01
 """The same of errors, which have no noise."""
 ROUNDING = {"float32": 1e-6, "float64": 1e-10}

@@ -25,7 +25,7 @@ from dgsea_bench.data.places import DATA_VARIABLE
 PACKAGES = (
     *("dgsea-bench", "torch", "numpy", "scipy", "pandas", "numba", "llvmlite", "gseapy", "pyarrow", "pydantic"),
     *("seaborn", "matplotlib", "jinja2", "typer", "rich", "jaxtyping", "filelock", "dask", "distributed"),
-    *("h5py", "pooch", "requests", "urllib3"),
+    *("h5py", "pooch", "requests", "urllib3", "asv"),
 )
 VARIABLES = (
     *("OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_PLACES", "OMP_PROC_BIND", "OMP_SCHEDULE", "OMP_STACKSIZE"),

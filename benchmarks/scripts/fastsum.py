@@ -1,9 +1,9 @@
 """What `fastsum` costs, beside the other backends and `gseapy.prerank`, on the same problems with the same threads.
 
-Run with ``python benchmarks/fastsum.py [part ...]``; without a part all are run, for about a quarter of an hour. Times
-are medians of turns taken alternately after a warm-up; each memory figure, and each time of compilation, is of a
-process of its own. The paper's release takes one gene set at a time: `released` here is its formulas written plainly in
-torch. A few sets are measured, and multiplied.
+Run with ``python benchmarks/scripts/fastsum.py [part ...]``; without a part all are run, for about a quarter of an
+hour. Times are medians of turns taken alternately after a warm-up; each memory figure, and each time of compilation, is
+of a process of its own. The paper's release takes one gene set at a time: `released` here is its formulas written
+plainly in torch. A few sets are measured, and multiplied.
 """
 
 import os

@@ -1,9 +1,10 @@
 """Reading and preparing a GCTX as large as you like, beside plain h5py over the same bytes.
 
-Run with ``python benchmarks/l1000.py [--signatures 60000] [--all-compounds] [--folder DIR]``. The file is generated:
-12,328 genes with Entrez ids of which 978 are the landmark genes, float32, not chunked, as the public file of GSE92742
-is; as many compounds among so many signatures as there. It is removed at the end. Times are medians of alternating
-turns with the file in the system's cache; memory is the peak of a process that does nothing but the preparation.
+Run with ``python benchmarks/scripts/l1000.py [--signatures 60000] [--all-compounds] [--folder DIR]``. The file is
+generated: 12,328 genes with Entrez ids of which 978 are the landmark genes, float32, not chunked, as the public file of
+GSE92742 is; as many compounds among so many signatures as there. It is removed at the end. Times are medians of
+alternating turns with the file in the system's cache; memory is the peak of a process that does nothing but the
+preparation.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Time and memory of null distributions: classical NES beside `gseapy.prerank`, and ranking once beside ranking anew.
 
-Run with ``python benchmarks/null_against_gseapy.py``. Times are medians of turns taken alternately, on the same problem
-and with the same number of threads; each memory figure is of a process of its own.
+Run with ``python benchmarks/scripts/null_against_gseapy.py``. Times are medians of turns taken alternately, on the same
+problem and with the same number of threads; each memory figure is of a process of its own.
 """
 
 import statistics

@@ -1,6 +1,6 @@
 """Peak memory of `exact`, forward and backward, against genes and sets, for several values of its knob.
 
-Run with ``python benchmarks/exact_memory.py``. Each figure is of a process of its own.
+Run with ``python benchmarks/scripts/exact_memory.py``. Each figure is of a process of its own.
 """
 
 import subprocess

@@ -1,7 +1,7 @@
 """What a process of its own costs a case that does nothing, beside ``python -c "import torch"``, the least it could.
 
-Run with ``python benchmarks/isolation.py [pairs]``: medians of pairs taken alternately, three by default, after one
-that warms the caches of files. The case is that of the backend `noop`, a plug-in of the tests, which is not timed.
+Run with ``python benchmarks/scripts/isolation.py [pairs]``: medians of pairs taken alternately, three by default, after
+one that warms the caches of files. The case is that of the backend `noop`, a plug-in of the tests, which is not timed.
 """
 
 import os
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-TESTS = Path(__file__).parents[1] / "tests" / "bench"
+TESTS = Path(__file__).parents[2] / "tests" / "bench"
 PAIRS = 3
 ALLOWED = 1.0
 """Seconds more than importing torch that were asked for."""

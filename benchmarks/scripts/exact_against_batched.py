@@ -1,7 +1,7 @@
 """Time of `exact` beside that of one well-batched torch formulation of the same sums.
 
-Run with ``python benchmarks/exact_against_batched.py``. Both compute in float64, forward and backward, in turns;
-printed are medians over the turns and their ratio. The batched formulation holds all pairs of a batch at once.
+Run with ``python benchmarks/scripts/exact_against_batched.py``. Both compute in float64, forward and backward, in
+turns; printed are medians over the turns and their ratio. The batched formulation holds all pairs of a batch at once.
 """
 
 import statistics

@@ -1,6 +1,6 @@
 """How far times of the same case lie apart in ten sweeps, and how often `compare` would cry wolf.
 
-Run with ``python benchmarks/spread_of_sweeps.py``, or with another number of sweeps behind it.
+Run with ``python benchmarks/scripts/spread_of_sweeps.py``, or with another number of sweeps behind it.
 """
 
 import sys
