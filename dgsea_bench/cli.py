@@ -1,4 +1,4 @@
-"""The command line: sweep, score, report, compare, check, backends, scenarios; data, from a file of its own."""
+"""The command line: sweep, score, report, compare, check, backends, scenarios; data, history: in files of their own."""
 
 import math
 import os
@@ -23,6 +23,7 @@ from dgsea_bench.bench.scenario_files import built_in_scenarios, read_scenario
 from dgsea_bench.bench.selection import parse_settings, split_backends
 from dgsea_bench.bench.sweep import plan_sweep
 from dgsea_bench.cli_data import data_app
+from dgsea_bench.cli_history import history
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.formats import Duplicates
@@ -316,6 +317,9 @@ def compare(
     """
     if compare_and_show(before, after, html=html, tolerance=tolerance):
         raise typer.Exit(1)
+
+
+app.command()(history)
 
 
 @app.command()

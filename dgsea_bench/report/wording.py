@@ -129,6 +129,20 @@ def metric(name: str, value: float | None) -> str:
     return formats.get(unit, error if better == "lower" else share)(value)
 
 
+def tracked(value: float | None, unit: str) -> str:
+    """A value in a unit of asv's: ``12.3 ms`` of seconds, ``2.4 MiB`` of bytes, else a number with its unit."""
+    if value is None:
+        return UNKNOWN
+    if value < 0:
+        return f"−{tracked(-value, unit)}"
+    if unit == "seconds":
+        return seconds(value)
+    if unit == "bytes":
+        return mebibytes(value / 2**20) if value >= 1024 else f"{value:.0f}{SPACE}B"
+    number = "0" if value == 0 else _exponent(value, 2) if value < 1e-3 else _three_digits(value)
+    return number if unit in ("", "unit") else f"{number}{SPACE}{unit}"
+
+
 def span(values: Iterable[float | None], form: Callable[[float | None], str]) -> str:
     """The smallest and the largest of `values`: ``12 ms to 15 ms``; one of them if they read the same."""
     known = sorted(value for value in values if value is not None)
