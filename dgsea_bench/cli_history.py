@@ -31,9 +31,9 @@ def history(
     """Show how the tracked benchmarks went over the commits: what got worse, and at which commit.
 
     Reads what asv has measured. Of each benchmark and each combination of its parameters: the first value, the last,
-    the best and its commit, the last over the first, a small curve over the commits (x: failed; blank: not measured),
-    and the steps that asv's own step detection finds. At the end: commits with steps, most that got worse first.
-    Results of different machines or environments are never mixed.
+    the best and the commit that reached it, the ratio of the last to the first, the trend over the commits (x: failed;
+    blank: not measured), and the steps that asv's own step detection finds. At the end: commits with steps, most that
+    got worse first. Results of different machines or environments are never mixed.
 
     Measure first, once per machine, then per commit:
 

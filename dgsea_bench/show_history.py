@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 from statistics import fmean
@@ -19,17 +20,17 @@ from dgsea_bench.bench.history import Curve, History, Point, Step, Turn, Verdict
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.files import check_writable, write_whole
 from dgsea_bench.report import wording
+from dgsea_bench.report.bars import bars
 from dgsea_bench.terminal import out, say
 
 WIDE = 240
 """Columns of a table that is not read in a terminal."""
-BARS = "▁▂▃▄▅▆▇█"
-FLAT = 0.25
-"""A small curve spans at least this share of its values, lest noise look like mountains."""
-FEW = 10
-"""With fewer values than this, asv's step detection often takes noise for steps: of 5 values, in a third of curves."""
+FEW = 7
+"""With fewer values, asv's step detection often takes normal noise for steps: of 3 in 3 of 5 curves, of 5 in 1 of 4."""
 UNBOUND = 1000
 """Columns in which any table has room."""
+SHORT = 8
+"""Characters of a parameter's value that are not broken."""
 SHOWN = 20
 """Commits with steps that are printed."""
 NAMED = 3
@@ -37,6 +38,25 @@ NAMED = 3
 LAYOUT: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False}
 HASH = 8
 """Characters of a commit, as in the names of asv's files."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of a benchmark's table.
+
+    Attributes:
+        beside: steps are told in the table, below the bars; else in lines of their own.
+        most: bars in a row; with more commits than that, one stands for several.
+        gap: blanks between columns, besides the one that is always there.
+    """
+
+    beside: bool
+    most: int
+    gap: int = 1
+
+
+FORMS = (Form(True, 32), Form(True, 16), Form(False, 32), Form(False, 16), Form(False, 8), Form(False, 8, gap=0))
+"""From the widest to the narrowest: the first that fits is taken."""
 
 
 def show_history(history: History, *, changed_only: bool = False) -> None:
@@ -82,36 +102,45 @@ def _print_table(curves: list[Curve], commits: Sequence[Commit], place: str) -> 
     here = _commits_of(curves, commits)
     console = _console()
     console.print(f"[bold]{escape(_title(curves[0], varying, place))}[/]", highlight=False)
-    for beside, bars in ((True, 32), (True, 16), (False, 32), (False, 16), (False, 8)):
-        table = _table(curves, varying, here, beside=beside, bars=bars)
+    for form in FORMS:
+        table = _table(curves, varying, here, form)
         if console.measure(table, options=console.options.update_width(UNBOUND)).maximum <= console.width:
             break
     console.print(table)
-    if not beside:
+    if not form.beside:
         for curve in curves:
             label = ", ".join(escape(curve.parameters[name]) for name in varying)
             for line in _lines(curve):
                 console.print(f"  {label + ': ' if label else ''}{line}", highlight=False)
+        console.print()
 
 
 def _console() -> Console:
     return out if out.is_terminal else Console(width=WIDE)
 
 
-def _table(curves: list[Curve], varying: list[str], commits: list[str], *, beside: bool, bars: int) -> Table:
+def _table(curves: list[Curve], varying: list[str], commits: list[str], form: Form) -> Table:
     """The table, with what is to be said of a curve below its bars where there is room beside the numbers."""
     table = Table(
-        *[Column(escape(name), min_width=4, overflow="fold") for name in varying],
+        *[_column(name, curves) for name in varying],
         *[Column(name, justify="right", no_wrap=True) for name in ("first", "last", "best")],
         Column("at", no_wrap=True),
-        Column("last/first", justify="right", no_wrap=True),
-        Column("over the commits"),
-        **LAYOUT,
+        Column("ratio", justify="right", no_wrap=True),
+        Column("trend", no_wrap=True),
+        **{**LAYOUT, "padding": (0, form.gap, 0, 0)},
     )
     for curve in curves:
-        history = [_small_curve(curve, commits, bars), *(_lines(curve) if beside else ())]
+        history = [_small_curve(curve, commits, form.most), *(_lines(curve) if form.beside else ())]
         table.add_row(*[escape(curve.parameters[name]) for name in varying], *_cells(curve), "\n".join(history))
     return table
+
+
+def _column(parameter: str, curves: Sequence[Curve]) -> Column:
+    """The column of a parameter; only what is long may be broken."""
+    longest = max(len(curve.parameters[parameter]) for curve in curves)
+    return Column(
+        escape(parameter), no_wrap=longest <= SHORT, min_width=SHORT if longest > SHORT else None, overflow="fold"
+    )
 
 
 def _title(curve: Curve, varying: Sequence[str], place: str) -> str:
@@ -200,27 +229,14 @@ def _small_curve(curve: Curve, commits: Sequence[str], most: int) -> str:
     count = min(len(commits), most)
     edges = [len(commits) * number // count for number in range(count + 1)]
     bins = [[points[name] for name in commits[low:high] if name in points] for low, high in pairwise(edges)]
-    means = [_mean(each) for each in bins]
-    known = [mean for mean in means if mean is not None] or [0.0]
-    middle = (max(known) + min(known)) / 2
-    half = max((max(known) - min(known)) / 2, FLAT / 2 * abs(middle)) or 1.0
-    return "".join(
-        _gap(each) if mean is None else _bar((mean - middle) / half) for mean, each in zip(means, bins, strict=True)
-    )
-
-
-def _gap(points: Sequence[Point]) -> str:
-    return "x" if any(point.outcome == "failed" for point in points) else " "
+    drawn = bars([_mean(each) for each in bins])
+    failed = ["x" if any(point.outcome == "failed" for point in each) else " " for each in bins]
+    return "".join(gap if bar == " " else bar for bar, gap in zip(drawn, failed, strict=True))
 
 
 def _mean(points: Sequence[Point]) -> float | None:
     values = [point.value for point in points if point.value is not None]
     return fmean(values) if values else None
-
-
-def _bar(height: float) -> str:
-    """The bar of a height from -1 to 1."""
-    return BARS[min(len(BARS) - 1, math.floor((height + 1) / 2 * len(BARS)))]
 
 
 # --- the summary ------------------------------------------------------------------------------------------------------
@@ -252,7 +268,7 @@ def _counts(history: History, names: dict[Place, str]) -> Iterator[str]:
         if found:
             yield f"{wording.plural(len(found), 'curve')} {what}: {_named(found)}"
     if history.unmeasured:
-        yield f"not measured anywhere: {_named(history.unmeasured)}"
+        yield f"never run: {_named(history.unmeasured)}"
     if history.outdated:
         yield f"changed since, so that older results do not count: {_named(list(history.outdated))}"
 

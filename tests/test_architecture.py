@@ -62,6 +62,13 @@ def test_no_two_files_import_each_other():
     assert list(TopologicalSorter(graph).static_order())
 
 
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_who_reads_nothing_of_asv_s_does_not_wait_for_its_import(module):
+    for node in ast.parse(FILES[module].read_text(encoding="utf-8")).body:
+        assert not (isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "asv")
+        assert not (isinstance(node, ast.Import) and any(name.name.split(".")[0] == "asv" for name in node.names))
+
+
 @pytest.mark.parametrize("module", sorted(name for name in FILES if name.startswith("dgsea_bench.report")))
 def test_the_report_never_sees_a_tensor(module):
     assert "import torch" not in FILES[module].read_text(encoding="utf-8")
