@@ -147,7 +147,8 @@ def _title(curve: Curve, varying: Sequence[str], place: str) -> str:
     way = f"{curve.better} is better" if curve.better else "neither way is better"
     fixed = [f"{name} {value}" for name, value in curve.parameters.items() if name not in varying]
     unit = "" if curve.unit == "unit" or curve.metric else f"{curve.unit}, "
-    return " · ".join(part for part in (curve.title, f"{unit}{way}", ", ".join(fixed), place) if part)
+    name = curve.benchmark if curve.title == curve.benchmark else f"{curve.benchmark}: {curve.title}"
+    return " · ".join(part for part in (name, f"{unit}{way}", ", ".join(fixed), place) if part)
 
 
 def _commits_of(curves: Sequence[Curve], commits: Sequence[Commit]) -> list[str]:
@@ -318,6 +319,9 @@ def _doubts(history: History) -> Iterator[str]:
         yield "no steps"
     if small:
         yield f"{wording.plural(small, 'smaller step')} left out: within the tolerance; --tolerance 0 shows all"
+    same = len(history.commits) - len({commit.date for commit in history.commits})
+    if same:
+        yield f"{wording.plural(same, 'commit')} with the date of another: which of them came first is not known"
     few = sum(len(curve.measured) < FEW for curve in stepped)
     if few:
         yield (

@@ -2,6 +2,7 @@
 
 import csv
 
+import asv_suite
 import pytest
 from asv_suite import FAILED, SKIPPED, Suite, benchmark, commit
 from rich.console import Console
@@ -37,7 +38,7 @@ def test_every_cell_and_the_summary_are_printed(call, suite):
     printed = plain(printed)
     assert (code, complaint) == (0, "")
     assert f"{TIME} · seconds, lower is better" in printed
-    assert f"{TRACK} · higher is better" in printed
+    assert f"{TRACK}: Spearman correlation of dNES with NES across sets · higher is better" in printed
     assert f"worse {commit(4)[:8]} 2.00 ms → 4.00 ms" in printed
     assert f"better {commit(4)[:8]} 1.00 ms → 500 µs" in printed
     assert "5 curves of 2 benchmarks over 10 commits, 2026-01-01 to 2026-01-10" in printed
@@ -90,6 +91,21 @@ def test_results_of_older_versions_are_told(call, here):
 def test_few_values_are_doubted(call, here):
     Suite(here, benchmark()).series([1.0, 2.0, 2.0])
     assert "1 curve with steps and fewer than 7 values" in call("history")[1]
+
+
+def test_where_neither_way_is_better_a_step_is_a_change(call, here):
+    Suite(here, benchmark("track_nes_slope")).series([1.0] * 5 + [2.0] * 5, "track_nes_slope")
+    printed = plain(call("history")[1])
+    assert "neither way is better" in printed
+    assert f"changed {commit(5)[:8]} 1.000 → 2.000" in printed
+    (turn,) = [line.split() for line in printed.splitlines() if line.strip().startswith(commit(5)[:8])]
+    assert turn[2:6] == ["0", "0", "1", "changed"]
+
+
+def test_an_order_that_is_not_known_is_told(call, here, monkeypatch):
+    monkeypatch.setattr("asv_suite.date", lambda _: asv_suite.START)
+    Suite(here, benchmark()).series([1.0, 1.0, 1.0])
+    assert "2 commits with the date of another: which of them came first is not known" in call("history")[1]
 
 
 def test_machines_are_told_apart(call, here):

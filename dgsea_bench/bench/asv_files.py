@@ -29,10 +29,10 @@ HOW_TO_MEASURE = "measure first: asv machine --yes, then asv run"
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark of the suite, with the chosen combinations of its parameters."""
+    """A benchmark of the suite, with the chosen combinations of its parameters; the title may be missing."""
 
     name: str
-    title: str
+    title: str | None
     unit: str
     parameter_names: tuple[str, ...]
     cells: tuple[Cell, ...]
@@ -193,7 +193,7 @@ def _benchmark(described: Any, chosen: list[int] | None) -> Benchmark:
     cells = tuple(product(*known.params))
     return Benchmark(
         known.name,
-        known.pretty_name or known.name,
+        known.pretty_name,
         known.unit,
         tuple(known.param_names),
         cells if chosen is None else tuple(cells[number] for number in chosen),
@@ -251,8 +251,9 @@ def _measurements(results: Any, benchmark: Benchmark) -> Iterator[tuple[Cell, Me
     cells = list(product(*results.get_result_params(benchmark.name)))
     values = results.get_result_value(benchmark.name, results.get_result_params(benchmark.name))
     statistics = results.get_result_stats(benchmark.name, results.get_result_params(benchmark.name))
+    chosen = set(benchmark.cells)
     for cell, value, known in zip(cells, values, statistics, strict=True):
-        if cell in benchmark.cells:
+        if cell in chosen:
             yield cell, Measurement(_number(value), get_weight(known))
 
 

@@ -69,9 +69,9 @@ class Curve:
 
     Attributes:
         benchmark: asv's name of it.
-        title: the pretty name that it gives itself, else its name.
+        title: the pretty name that it gives itself, else what the metric is that it tracks, else its name.
         metric: the key of `METRICS` that it tracks, None for times and sizes of asv's.
-        unit: "seconds", "bytes", or what the benchmark says.
+        unit: that of the metric; else "seconds", "bytes", or what the benchmark says.
         parameters: name to value, texts without quotation marks.
         place: machine and environment; curves of different places are different curves.
         points: in the order of the commits' dates.
@@ -205,10 +205,11 @@ def read_history(
     runs = _of_machine(read_runs(suite), machine)
     if not runs:
         raise InputError(f"{suite.results}: no results of asv there; {HOW_TO_MEASURE}")
+    places = _by_place(runs)
     curves = tuple(
         _curve(benchmark, cell, here, suite.threshold(_full_name(benchmark, cell)) if tolerance is None else tolerance)
         for benchmark in suite.benchmarks
-        for here in _by_place(runs)
+        for here in places
         for cell in benchmark.cells
         if any((benchmark.name, cell) in run.measurements for run in here)
     )
@@ -282,12 +283,12 @@ def _curve(benchmark: Benchmark, cell: Cell, runs: Sequence[Run], tolerance: flo
     key = (benchmark.name, cell)
     found = [(run.commit, run.measurements[key]) for run in runs if key in run.measurements]
     points = tuple(_point(commit, measurement) for commit, measurement in found)
-    better = better_way(benchmark.name)
+    better, metric = better_way(benchmark.name), tracked_metric(benchmark.name)
     return Curve(
         benchmark.name,
-        benchmark.title,
-        tracked_metric(benchmark.name),
-        benchmark.unit,
+        benchmark.title or (METRICS[metric].title if metric else benchmark.name),
+        metric,
+        METRICS[metric].unit if metric else benchmark.unit,
         better,
         {name: _as_text(value) for name, value in zip(benchmark.parameter_names, cell, strict=True)},
         runs[0].place,

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgsea_bench.bench.history import Point, better_way, find_steps, read_history
+from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.core.errors import InputError
 
 NAME = "suite.time_forward"
@@ -64,6 +65,12 @@ def test_a_curve_has_its_values_by_date(suite):
 def test_the_title_is_the_pretty_name(tmp_path):
     suite = Suite(tmp_path, {**benchmark(), "pretty_name": "Forward pass"}).series([1.0])
     assert only(read_history(suite.config)).title == "Forward pass"
+
+
+def test_a_tracked_metric_says_what_it_is(tmp_path):
+    suite = Suite(tmp_path, benchmark("track_null_seconds", unit="unit")).series([1.0], "track_null_seconds")
+    curve = only(read_history(suite.config))
+    assert (curve.metric, curve.title, curve.unit) == ("null_seconds", METRICS["null_seconds"].title, "s")
 
 
 @given(VALUES, WAYS)

@@ -36,6 +36,19 @@ def test_error(value, text):
     assert wording.error(value).replace("\u00a0", " ") == text
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        *[(0.0123, "seconds", "12.3 ms"), (-0.0123, "seconds", "−12.3 ms")],
+        *[(36696064, "bytes", "35 MiB"), (2048, "bytes", "2 KiB"), (64, "bytes", "64 B"), (0, "bytes", "0 B")],
+        *[(1234.5, "unit", "1,234"), (0.05, "", "0.0500"), (1.3e-6, "unit", "1.30e-6"), (3, "rows", "3.00 rows")],
+        *[(0, "unit", "0"), (None, "seconds", "–")],
+    ],
+)
+def test_values_in_units_of_asv(value, unit, text):
+    assert wording.tracked(value, unit).replace("\u00a0", " ") == text
+
+
 def test_lists_and_spans():
     assert [wording.listed(list("abc")[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
     assert wording.span([0.2, None, 0.1], wording.share) == "0.100 to 0.200"
