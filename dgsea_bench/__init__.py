@@ -1,6 +1,8 @@
 """Differentiable gene set enrichment (dGSEA): backends to import, and the measurements to choose among them."""
 
 from dgsea_bench.backends import Backend, Exact, Fastsum, Hard, Nyswin, backends, get_backend
+from dgsea_bench.bench.metrics import METRICS, growth
+from dgsea_bench.bench.scenario_files import read_scenario
 from dgsea_bench.bench.sweep import run_sweep
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.gene_sets import GeneSets
@@ -18,6 +20,7 @@ from dgsea_bench.significance import Significance, significance
 __version__ = "0.1.0"
 
 __all__ = [
+    "METRICS",
     "Backend",
     "EnrichmentLoss",
     "EnrichmentParams",
@@ -35,11 +38,13 @@ __all__ = [
     "directional_pathways",
     "enrichment_score",
     "get_backend",
+    "growth",
     "normalized_enrichment_score",
     "read_gmt",
     "read_matrix",
     "read_prepared",
     "read_ranking",
+    "read_scenario",
     "run_sweep",
     "running_sum",
     "significance",

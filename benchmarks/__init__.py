@@ -1,0 +1,1 @@
+"""The benchmarks that asv runs over commits; README.md beside this file tells how."""
