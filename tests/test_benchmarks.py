@@ -1,0 +1,271 @@
+"""The suite that asv runs: which cells have numbers, what is skipped and why, and that an error above its bar fails."""
+
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+import dgsea_bench as dg
+from benchmarks import accuracy, growth, memory, rows, speed, suite
+from dgsea_bench.bench.history import read_history
+
+TOP = Path(__file__).parents[1]
+GENES, SETS = [128, 192, 256], [10]
+OURS = ["fastsum", "exact", "nyswin", "hard"]
+OF_GRADIENTS = {"time_backward", "track_gradient_error", "track_step_peak_mib", "track_step_growth"}
+OF_NES = {"time_null", "track_nes_spearman", "track_nes_error_mean", "track_null_peak_mib"}
+
+
+def due_cells():
+    """Benchmark, backend and genes of every cell that must have a number; growth is over genes."""
+    cells = set()
+    for function in ("time_forward", "time_backward", "time_null"):
+        cells |= {(function, backend, genes) for backend in ["default", *OURS] for genes in GENES}
+    for function in ("track_value_error_mean", "track_value_error_scaled", "track_gradient_error"):
+        cells |= set(product([function], OURS, GENES))
+    for function in ("track_forward_peak_mib", "track_step_peak_mib", "track_null_peak_mib"):
+        cells |= set(product([function], OURS, GENES))
+    cells |= set(product(["track_forward_growth", "track_step_growth"], OURS, [None]))
+    cells |= set(product(["track_nes_spearman", "track_nes_error_mean"], OURS, GENES))
+    absent = {cell for cell in cells if cell[0] in OF_NES and cell[2] != GENES[0]}
+    absent |= {cell for cell in cells if cell[0] in OF_GRADIENTS and cell[1] == "hard"}
+    absent |= {cell for cell in cells if cell[0].startswith("track_nes") and cell[1] == "hard"}
+    absent |= {("track_nes_error_mean", "exact", GENES[0])}
+    return cells - absent
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory):
+    """The small profile on fewer and smaller problems."""
+    folder = tmp_path_factory.mktemp("tiny")
+    shutil.copytree(TOP / "benchmarks" / "scenarios" / "small", folder, dirs_exist_ok=True)
+    for file, genes in (("enrichment.toml", GENES), ("significance.toml", GENES[:1])):
+        text = (folder / file).read_text()
+        text = re.sub(r"^genes = .*$", f"genes = {genes}", text, flags=re.MULTILINE)
+        text = re.sub(r"^sets = .*$", f"sets = {SETS}", text, flags=re.MULTILINE)
+        (folder / file).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(profile, tmp_path_factory):
+    """What `asv run` did with the suite, and where its results lie."""
+    folder = tmp_path_factory.mktemp("asv")
+    said = json.loads((TOP / "asv.conf.json").read_text())
+    said |= {"repo": str(TOP), "benchmark_dir": str(TOP / "benchmarks")}
+    (folder / "asv.conf.json").write_text(json.dumps(said))
+    environment = {**os.environ, "HOME": str(folder), "DGSEA_BENCH_PROFILE": str(profile), "DGSEA_BENCH_GATE": "1"}
+    environment |= {"OMP_NUM_THREADS": "1"}
+
+    def asv(*arguments):
+        command = [sys.executable, "-m", "asv", *arguments]
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+    asv("machine", "--yes", "--machine", "here")
+    done = asv("run", "--quick", "--python=same", "--set-commit-hash", "HEAD", "--machine", "here", "--show-stderr")
+    return folder, done
+
+
+def test_it_runs_and_every_cell_that_should_have_a_number_has_one(run):
+    folder, done = run
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = set()
+    for curve in read_history(folder / "asv.conf.json").curves:
+        genes = curve.parameters.get("genes")
+        cell = (curve.benchmark.rpartition(".")[2], curve.parameters["backend"], genes and int(genes))
+        if curve.last is not None:
+            assert math.isfinite(curve.last.value)
+            found.add(cell)
+    assert found == due_cells()
+
+
+def test_what_is_skipped_says_why(run):
+    _, done = run
+    assert "failed" not in done.stdout
+    for reason in ("hard has no gradient", "hard computes classical NES", "exact is the truth"):
+        assert reason in done.stdout
+
+
+def test_numbers_are_those_of_the_sweep(run):
+    curves = {curve.name: curve for curve in read_history(run[0] / "asv.conf.json").curves}
+
+    def last(benchmark, backend, genes=256):
+        found = [
+            curve.last.value
+            for name, curve in curves.items()
+            if name.partition("(")[0].endswith(benchmark)
+            and curve.parameters["backend"] == backend
+            and curve.parameters.get("genes") in (None, str(genes))
+        ]
+        (value,) = found
+        return value
+
+    assert last("track_value_error_mean", "exact") == 0
+    assert 0 < last("track_value_error_mean", "fastsum") < 1e-10
+    assert 1e-5 < last("track_value_error_mean", "nyswin") < 0.05
+    assert 0.5 < last("track_nes_spearman", "exact", 128) <= 1
+    assert last("time_forward", "fastsum") > 0
+
+
+def test_every_backend_is_tracked_in_both_profiles():
+    ours = [name for name, kind in dg.backends().items() if kind.__module__.startswith("dgsea_bench.")]
+    for scenario, size in product(("enrichment", "significance"), ("small", "large")):
+        listed = dg.read_scenario(TOP / "benchmarks" / "scenarios" / size / f"{scenario}.toml").backends
+        assert {entry.name for entry in listed} == set(ours)
+
+
+def test_every_benchmark_says_what_it_shows_and_in_which_unit():
+    classes = [each for module in (accuracy, growth, memory, speed) for each in vars(module).values()]
+    owners = [each for each in classes if isinstance(each, type)]
+    marked = [each for owner in owners for name, each in vars(owner).items() if name.startswith(("time_", "track_"))]
+    assert len(marked) == 13
+    assert len({each.pretty_name for each in marked}) == len(marked)
+    assert all(each.unit for each in marked)
+
+
+def test_the_large_profile_has_names_of_its_own():
+    code = "from benchmarks import accuracy as a; f = a.Enrichment.track_gradient_error; print(f.benchmark_name)"
+    environment = {**os.environ, "DGSEA_BENCH_PROFILE": "large"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=TOP, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "large.accuracy.Enrichment.track_gradient_error", done.stderr
+    assert accuracy.Enrichment.params[1] == [512, 1024, 2048]
+
+
+def test_an_unknown_profile_is_told():
+    environment = {**os.environ, "DGSEA_BENCH_PROFILE": "enormous"}
+    command = [sys.executable, "-c", "import benchmarks.suite"]
+    done = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "DGSEA_BENCH_PROFILE is 'enormous'; known: small, large, or a folder with an enrichment.toml"
+    )
+
+
+def row(**fields):
+    """A row of a sweep, of nyswin, as benchmarks see it."""
+    known = {"case.backend": "nyswin", "status": "done", "reason": None, "without_truth": None}
+    return (
+        known
+        | {f"metrics.{name}": value for name, value in fields.items() if "." not in name}
+        | {name: value for name, value in fields.items() if "." in name or name in known}
+    )
+
+
+def tracking(owner, name, **fields):
+    benchmark = owner()
+    benchmark.row = row(**fields)
+    return getattr(benchmark, name)()
+
+
+@pytest.mark.parametrize(
+    ("owner", "metric", "good", "bad"),
+    [
+        (accuracy.Enrichment, "value_error_mean", 0.01, 0.06),
+        (accuracy.Enrichment, "value_error_scaled", 0.01, 0.06),
+        (accuracy.Enrichment, "gradient_error", 0.1, 0.21),
+        (accuracy.Significance, "nes_error_mean", 0.01, 0.06),
+        (accuracy.Significance, "nes_spearman", 0.9, 0.8),
+    ],
+)
+def test_an_error_above_its_bar_fails_where_that_is_asked_for(monkeypatch, owner, metric, good, bad):
+    monkeypatch.setattr(rows, "GATE", False)
+    assert tracking(owner, f"track_{metric}", **{metric: bad}) == bad
+    monkeypatch.setattr(rows, "GATE", True)
+    assert tracking(owner, f"track_{metric}", **{metric: good}) == good
+    with pytest.raises(AssertionError, match="above its bar of"):
+        tracking(owner, f"track_{metric}", **{metric: bad})
+
+
+def test_a_number_that_is_missing_for_no_reason_is_a_failure():
+    with pytest.raises(RuntimeError, match="nyswin was measured, but there is no value_error_mean"):
+        tracking(accuracy.Enrichment, "track_value_error_mean")
+    with pytest.raises(RuntimeError, match="there is no forward_peak_mib"):
+        tracking(memory.Enrichment, "track_forward_peak_mib", without_truth="too large")
+
+
+def test_a_number_that_is_missing_for_a_reason_is_skipped(capsys):
+    too_large = {"without_truth": "20,000 genes are more than 8,192"}
+    assert math.isnan(tracking(accuracy.Enrichment, "track_value_error_mean", **too_large))
+    assert capsys.readouterr().out == "skipped: 20,000 genes are more than 8,192\n"
+
+
+def test_a_case_that_failed_is_a_failure_and_one_that_cannot_run_is_skipped(here):
+    frame = suite.pd.DataFrame(
+        [
+            {"case.backend": backend, "case.source.genes": 512, "case.source.sets": 10, "status": status, "reason": why}
+            for backend, status, why in (("exact", "out of time", "after 1 s"), ("nyswin", "skipped", "no such device"))
+        ]
+    )
+    frame.to_parquet("enrichment.parquet")
+    with pytest.raises(RuntimeError, match="out of time: after 1 s"):
+        accuracy.Enrichment().setup("exact", 512, 10)
+    with pytest.raises(NotImplementedError, match="no such device"):
+        accuracy.Enrichment().setup("nyswin", 512, 10)
+    with pytest.raises(NotImplementedError, match="this commit has no backend fastsum"):
+        growth.Enrichment().setup("fastsum", 10)
+
+
+def test_an_older_commit_lacks_names(monkeypatch, here):
+    monkeypatch.delattr(dg, "run_sweep")
+    accuracy.Enrichment().setup_cache()
+    with pytest.raises(NotImplementedError, match=r"this commit has no dgsea_bench\.run_sweep"):
+        accuracy.Enrichment().setup("exact", 512, 10)
+    monkeypatch.delattr(dg, "normalized_enrichment_score")
+    with pytest.raises(NotImplementedError, match=r"this commit has no dgsea_bench\.normalized_enrichment_score"):
+        speed.Significance().setup("exact", 512, 50)
+
+
+def test_an_older_commit_lacks_backends(monkeypatch):
+    known = {name: kind for name, kind in dg.backends().items() if name != "fastsum"}
+    monkeypatch.setattr(dg, "backends", lambda: known)
+    with pytest.raises(NotImplementedError, match="this commit has no backend fastsum"):
+        suite.ENRICHMENT.case("fastsum", 512, 10)
+    assert suite.ENRICHMENT.case("default", 512, 10).source.genes == 512
+
+
+def test_an_older_commit_cannot_read_a_scenario(monkeypatch, here):
+    def refuse(path):
+        raise dg.InputError(f"{path}: unknown key 'task'")
+
+    monkeypatch.setattr(dg, "read_scenario", refuse)
+    accuracy.Significance().setup_cache()
+    with pytest.raises(NotImplementedError, match=r"this commit cannot read significance\.toml: .* unknown key 'task'"):
+        accuracy.Significance().setup("exact", 512, 50)
+
+
+def test_a_commit_that_is_broken_is_not_taken_for_an_older_one(monkeypatch):
+    def broken(module):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(suite, "import_module", broken)
+    with pytest.raises(ModuleNotFoundError, match="torch"):
+        suite.public("run_sweep")
+
+
+@pytest.mark.parametrize(("backend", "named"), [("default", {}), ("exact", {"backend": "exact"})])
+def test_the_default_backend_is_the_one_that_nobody_names(monkeypatch, backend, named):
+    seen = []
+
+    def enrichment_score(scores, gene_sets, *, params, **others):
+        seen.append(others)
+        return scores.sum(dim=1, keepdim=True)
+
+    monkeypatch.setattr(dg, "enrichment_score", enrichment_score)
+    speed.warm_scoring.cache_clear()
+    benchmark = speed.Scores()
+    benchmark.setup(backend, 512, 10)
+    benchmark.time_forward()
+    speed.warm_scoring.cache_clear()
+    assert seen == [named, named]
+
+
+def test_torch_is_the_one_of_the_constraints():
+    (pinned,) = json.loads((TOP / "asv.conf.json").read_text())["matrix"]["req"]["torch"]
+    assert f"torch=={pinned}" in (TOP / "constraints.txt").read_text().splitlines()
