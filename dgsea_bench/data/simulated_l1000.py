@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Integer
-from scipy.linalg import eigh
 from scipy.special import ndtr, ndtri
-from scipy.stats import rankdata
 
 from dgsea_bench.core.errors import InputError
 
@@ -204,7 +203,7 @@ def fit(
     shared = _shared(multiples)
     spans = np.stack([[(multiples < value).mean(0), (multiples <= value).mean(0)] for value in shared], axis=-1)
     quantiles = np.rint(np.quantile(multiples, LEVELS, axis=0, method="hazen").T).astype(np.int32)
-    normal = ndtri((rankdata(multiples, axis=0) - 0.5) / len(multiples))
+    normal = ndtri((scipy.stats.rankdata(multiples, axis=0) - 0.5) / len(multiples))
     normal /= np.sqrt((normal**2).mean(0))
     loadings = _loadings(normal, factors)
     weakest_first = np.argsort((normal**2).mean(1))
@@ -240,7 +239,7 @@ def _loadings(normal: Array, factors: int, rounds: int = 20) -> Array:
     communality = np.full(genes, 0.5)
     for _ in range(rounds):
         np.fill_diagonal(correlation, communality)
-        values, vectors = eigh(correlation, subset_by_index=(genes - factors, genes - 1))
+        values, vectors = scipy.linalg.eigh(correlation, subset_by_index=(genes - factors, genes - 1))
         loadings = (vectors * np.sqrt(values.clip(0)))[:, ::-1]
         found = (loadings**2).sum(1)
         communality = found.clip(max=LARGEST_COMMUNALITY)
