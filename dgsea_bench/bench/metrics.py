@@ -110,7 +110,7 @@ def agreement_metrics(value: np.ndarray, classical: np.ndarray) -> dict[str, flo
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> float:
     """Rank correlation, ties sharing their mean rank; by pandas: loading scipy.stats takes a case longer than itself."""
-    return float(pd.DataFrame({"a": a, "b": b}).corr("spearman").loc["a", "b"])
+    return float(pd.DataFrame({"a": a, "b": b}).corr("spearman").to_numpy()[0, 1])
 
 
 @dataclass(frozen=True)
