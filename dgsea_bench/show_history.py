@@ -97,11 +97,32 @@ def _told_apart(places: Sequence[Place]) -> dict[Place, str]:
 
 
 def _print_table(curves: list[Curve], commits: Sequence[Commit], place: str) -> None:
-    """One row per combination of parameters; parameters that do not vary are in the title."""
+    """One row per combination of parameters that is not skipped; parameters that do not vary are in the title."""
     varying = [name for name in curves[0].parameters if len({curve.parameters[name] for curve in curves}) > 1]
-    here = _commits_of(curves, commits)
     console = _console()
     console.print(f"[bold]{escape(_title(curves[0], varying, place))}[/]", highlight=False)
+    skipped = [curve for curve in curves if curve.skipped]
+    if skipped:
+        console.print(escape(_skipped(skipped, varying)), highlight=False)
+    curves = [curve for curve in curves if not curve.skipped]
+    if curves:
+        _print_rows(curves, varying, commits)
+
+
+def _skipped(curves: Sequence[Curve], varying: Sequence[str]) -> str:
+    """How many are skipped, and the values of parameters that they have in common."""
+    common = [
+        f"{name} {curves[0].parameters[name]}"
+        for name in varying
+        if len({curve.parameters[name] for curve in curves}) == 1
+    ]
+    which = f": {', '.join(common)}" if common else ""
+    return f"skipped at every commit, {wording.plural(len(curves), 'combination')}{which}"
+
+
+def _print_rows(curves: list[Curve], varying: list[str], commits: Sequence[Commit]) -> None:
+    here = _commits_of(curves, commits)
+    console = _console()
     for form in FORMS:
         table = _table(curves, varying, here, form)
         if console.measure(table, options=console.options.update_width(UNBOUND)).maximum <= console.width:
@@ -264,10 +285,13 @@ def _counts(history: History, names: dict[Place, str]) -> Iterator[str]:
         f"over {wording.plural(len(commits), 'commit')}, {dates}{places}"
     )
     broken = [curve.name for curve in history.curves if _broken(curve)]
-    empty = [curve.name for curve in history.curves if curve.last is None]
+    empty = [curve.name for curve in history.curves if curve.last is None and not curve.skipped]
     for found, what in ((broken, "worked once and fails now"), (empty, "never had a value")):
         if found:
             yield f"{wording.plural(len(found), 'curve')} {what}: {_named(found)}"
+    skipped = sum(curve.skipped for curve in history.curves)
+    if skipped:
+        yield f"{wording.plural(skipped, 'curve')} skipped at every commit; asv run --show-stderr says why"
     if history.unmeasured:
         yield f"never run: {_named(history.unmeasured)}"
     if history.outdated:

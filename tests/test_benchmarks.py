@@ -23,6 +23,18 @@ OF_GRADIENTS = {"time_backward", "track_gradient_error", "track_step_peak_mib", 
 OF_NES = {"time_null", "track_nes_spearman", "track_nes_error_mean", "track_null_peak_mib"}
 
 
+def functions():
+    """Every benchmark, by its name."""
+    owners = [each for module in (accuracy, growth, memory, speed) for each in vars(module).values()]
+    return {
+        f"{owner.__module__.rpartition('.')[2]}.{owner.__name__}.{name}": owner
+        for owner in owners
+        if isinstance(owner, type)
+        for name in vars(owner)
+        if name.startswith(("time_", "track_"))
+    }
+
+
 def due_cells():
     """Benchmark, backend and genes of every cell that must have a number; growth is over genes."""
     cells = set()
@@ -122,10 +134,7 @@ def test_every_backend_is_tracked_in_both_profiles():
 
 
 def test_every_benchmark_says_what_it_shows_and_in_which_unit():
-    classes = [each for module in (accuracy, growth, memory, speed) for each in vars(module).values()]
-    owners = [each for each in classes if isinstance(each, type)]
-    marked = [each for owner in owners for name, each in vars(owner).items() if name.startswith(("time_", "track_"))]
-    assert len(marked) == 13
+    marked = [getattr(owner, name.rpartition(".")[2]) for name, owner in functions().items()]
     assert len({each.pretty_name for each in marked}) == len(marked)
     assert all(each.unit for each in marked)
 
@@ -269,3 +278,25 @@ def test_the_default_backend_is_the_one_that_nobody_names(monkeypatch, backend, 
 def test_torch_is_the_one_of_the_constraints():
     (pinned,) = json.loads((TOP / "asv.conf.json").read_text())["matrix"]["req"]["torch"]
     assert f"torch=={pinned}" in (TOP / "constraints.txt").read_text().splitlines()
+
+
+def test_the_page_on_benchmarks_lists_them_all():
+    page = (TOP / "benchmarks" / "README.md").read_text()
+    assert set(re.findall(r"^\| `(\w+\.\w+\.\w+)` \|", page, flags=re.MULTILINE)) == set(functions())
+    scripts = re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE)
+    assert scripts == sorted(file.stem for file in (TOP / "benchmarks" / "scripts").glob("*.py"))
+
+
+def test_the_readme_names_benchmarks_that_there_are():
+    told = (TOP / "README.md").read_text().partition("## Track it over commits")[2].partition("\n## ")[0]
+    known = {name.rpartition(".")[2] for name in functions()}
+    named = set(re.findall(r"`((?:time|track)_\w+)`", told))
+    assert named == {name for name in known if "growth" not in name and name != "track_nes_error_mean"}
+    for text in (told, (TOP / "benchmarks" / "README.md").read_text()):
+        (pattern,) = re.findall(r'asv find .* "(.*)"', text)
+        cells = [
+            f"{name}({', '.join(map(repr, point))})"
+            for name, owner in functions().items()
+            for point in product(*owner.params)
+        ]
+        assert len([cell for cell in cells if re.match(pattern, cell)]) == 1

@@ -66,17 +66,40 @@ def test_benchmarks_are_chosen_as_in_asv_run(call, suite):
     assert "backend fastsum, genes 1000" in printed, "parameters that do not vary are in the title"
 
 
+def test_what_is_skipped_everywhere_takes_one_line(call, here):
+    suite = Suite(here, benchmark(TIME, backend=["exact", "hard"], genes=[1, 2]))
+    suite.series([[1.0, 2.0, SKIPPED, SKIPPED]] * 2, TIME)
+    printed = plain(call("history")[1])
+    assert "skipped at every commit, 2 combinations: backend hard" in printed
+    assert [line.split()[:2] for line in printed.splitlines() if line.strip().startswith(("exact", "hard"))] == [
+        ["exact", "1"],
+        ["exact", "2"],
+    ]
+    assert "2 curves skipped at every commit" in printed
+
+
+def test_rounding_that_changes_is_no_news(call, here):
+    errors = "suite.track_gradient_error"
+    Suite(here, benchmark(errors, unit="unit")).series([1e-14] * 8 + [9e-14] * 8, errors)
+    printed = plain(call("history")[1])
+    assert "no steps" in printed
+    assert "same to rounding" in printed
+    Suite(here, benchmark(errors, unit="unit")).series([1e-14] * 8 + [9e-9] * 8, errors)
+    assert f"worse {commit(8)[:8]} same to rounding → 9.0e-9" in plain(call("history")[1])
+
+
 def test_what_has_no_value_is_told(call, here):
     suite = Suite(here, benchmark(TIME, genes=[1, 2, 3]), benchmark("suite.time_new"))
     suite.series([[1.0, FAILED, SKIPPED], [1.0, SKIPPED, SKIPPED], [FAILED, FAILED, SKIPPED]], TIME)
     printed = plain(call("history", "--changed")[1])
     assert f"fails since {commit(2)[:8]}" in printed
     assert "1 curve worked once and fails now: suite.time_forward(genes=1)" in printed
-    assert "2 curves never had a value: suite.time_forward(genes=2), suite.time_forward(genes=3)" in printed
+    assert "1 curve never had a value: suite.time_forward(genes=2)" in printed
+    assert "1 curve skipped at every commit" in printed
     assert "never run: suite.time_new" in printed
     printed = plain(call("history")[1])
     assert "no value: failed or skipped at 3 commits" in printed
-    assert "no value: skipped at 3 commits" in printed
+    assert "skipped at every commit, 1 combination: genes 3" in printed
     assert "▅▅x" in printed
 
 

@@ -20,12 +20,13 @@ from dgsea_bench.bench.asv_files import (
     read_runs,
     read_suite,
 )
-from dgsea_bench.bench.metrics import METRICS
+from dgsea_bench.bench.metrics import METRICS, ROUNDING
 from dgsea_bench.core.errors import InputError, did_you_mean, shorten
 
 Better = Literal["lower", "higher"] | None
 """Which way is better; None: neither."""
 Verdict = Literal["better", "worse", "changed"]
+RELATIVE_ERRORS = tuple(name for name, metric in METRICS.items() if metric.better == "lower" and not metric.unit)
 Outcome = Literal["measured", "skipped", "failed"]
 
 
@@ -121,14 +122,27 @@ class Curve:
 
     @property
     def ratio(self) -> float | None:
-        """The last value over the first; None where that says nothing: no values, or not both above 0."""
+        """The last value over the first; None where that says nothing: no values, not both above 0, or rounding."""
         first, last = (point.value if point else None for point in (self.first, self.last))
-        return last / first if first is not None and last is not None and first > 0 and last > 0 else None
+        if first is None or last is None or first <= 0 or last <= 0 or self._is_rounding(first, last):
+            return None
+        return last / first
 
     @property
     def news(self) -> tuple[Step, ...]:
-        """Steps larger than the tolerance."""
-        return tuple(step for step in self.steps if step.size > self.tolerance)
+        """Steps larger than the tolerance, and not from one rounding error to another."""
+        return tuple(
+            step for step in self.steps if step.size > self.tolerance and not self._is_rounding(step.before, step.after)
+        )
+
+    def _is_rounding(self, *values: float) -> bool:
+        """Whether these are errors that say nothing but how a sum was rounded."""
+        return self.metric in RELATIVE_ERRORS and max(values) < ROUNDING
+
+    @property
+    def skipped(self) -> bool:
+        """Whether it was skipped wherever it was asked for, as a gradient is of a backend that has none."""
+        return all(point.outcome == "skipped" for point in self.points)
 
     @property
     def fails(self) -> bool:

@@ -11,6 +11,8 @@ import scipy
 
 MIN_SETS_FOR_RANK_CORRELATION = 10
 SAMPLED_GENES = 256
+ROUNDING = 1e-12
+"""Relative errors below this are rounding."""
 OF_A_PROFILE = ("value_error_mean", "value_error_scaled", "gradient_error", "es_spearman")
 """Metrics of scores and gradients that are told of each profile too."""
 
@@ -109,7 +111,7 @@ def agreement_metrics(value: np.ndarray, classical: np.ndarray) -> dict[str, flo
 
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Rank correlation, ties sharing their mean rank; by pandas: loading scipy.stats takes a case longer than itself."""
+    """Rank correlation, ties sharing their mean rank. By pandas: loading scipy.stats would take longer than a case."""
     return float(pd.DataFrame({"a": a, "b": b}).corr("spearman").to_numpy()[0, 1])
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from dgsea_bench.bench.metrics import ROUNDING
 from dgsea_bench.report import wording
 from dgsea_bench.report.canvas import Look, Point, Series
 from dgsea_bench.report.content import Figure
@@ -102,6 +103,6 @@ def _heading(gene_set: str, distances: dict[str, float]) -> str:
     if not distances:
         return f"Running sum of {name}"
     worst = max(distances, key=lambda label: distances[label])
-    if distances[worst] < wording.ROUNDING:
+    if distances[worst] < ROUNDING:
         return f"Running sum of {name}: all backends agree with exact to rounding"
     return f"Running sum of {name}: {worst} strays from exact by at most {distances[worst]:.2g}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dgsea_bench.bench.metrics import METRICS
+from dgsea_bench.bench.metrics import METRICS, ROUNDING
 from dgsea_bench.report import wording
 from dgsea_bench.report.canvas import Form
 from dgsea_bench.report.rows import Line, Problem, Run
@@ -97,7 +97,7 @@ def dot_heading(run: Run, groups: Groups, quantity: Quantity) -> str:
     if quantity.kind == "cost":
         return f"{capital(quantity.subject)} of {values} over {len(groups)} problems"
     value, label, name = max(known)
-    if value < wording.ROUNDING:
+    if value < ROUNDING:
         return f"The {quantity.subject} is zero or rounding in all {len(groups)} problems"
     return f"The {quantity.subject} is largest on {name}: {quantity.form(value)} ({label})"
 
@@ -120,7 +120,7 @@ def points_of(line: Line, quantity: Quantity) -> list[tuple[int, float]]:
 
 
 def _error_heading(there: dict[str, float], place: str, quantity: Quantity) -> str:
-    wrong = {label: value for label, value in there.items() if value >= wording.ROUNDING}
+    wrong = {label: value for label, value in there.items() if value >= ROUNDING}
     if not wrong:
         return f"At {place} the {quantity.subject} of every backend is zero or rounding"
     best, worst = min(wrong, key=lambda name: wrong[name]), max(wrong, key=lambda name: wrong[name])

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from dgsea_bench.bench.metrics import ROUNDING
 from dgsea_bench.data.profiles import RESPONDING
 from dgsea_bench.report import plots, wording
 from dgsea_bench.report.canvas import Look, Point, Series
@@ -135,7 +136,7 @@ def _told_of(found: Sequence[Signatures], measure: Measure) -> str | None:
         labels = [item.result.label for item in soft]
         return "exact" if "exact" in labels else labels[0]
     worst = max(soft, key=lambda item: np.median(item.known(measure.column)))
-    return worst.result.label if np.median(worst.known(measure.column)) >= wording.ROUNDING else ""
+    return worst.result.label if np.median(worst.known(measure.column)) >= ROUNDING else ""
 
 
 def _subject(label: str, measure: Measure) -> str:
@@ -244,7 +245,7 @@ def _cloud(item: Signatures, measure: Measure, look: Look) -> Cloud | None:
     shown = item.table.dropna(subset=[measure.column])
     if measure.quantity.kind == "error":
         shown = shown[shown[measure.column] > 0]
-        if shown.empty or shown[measure.column].median() < wording.ROUNDING:
+        if shown.empty or shown[measure.column].median() < ROUNDING:
             return None
     pairs = shown[["responding", measure.column]].to_numpy(float)
     groups = np.array_split(pairs, max(1, min(GROUPS, len(pairs) // 2)))

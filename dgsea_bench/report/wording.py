@@ -3,13 +3,11 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from dgsea_bench.bench.metrics import METRICS, Growth
+from dgsea_bench.bench.metrics import METRICS, ROUNDING, Growth
 
 UNKNOWN = "–"
 SPACE = "\u00a0"
 """Between a number and its unit: no line breaks there."""
-ROUNDING = 1e-12
-"""Relative errors below this are rounding."""
 POSITIONS_ROUNDING = 1e-9
 """Errors of a rank, in positions, below this are rounding."""
 PERCENT_FROM = 1e-4
