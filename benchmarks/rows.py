@@ -54,7 +54,7 @@ def metric(row: Row, name: str) -> float:
         RuntimeError: there is none for no reason.
     """
     value = row.get(f"metrics.{name}")
-    if value is not None and not math.isnan(value):
+    if value is not None:
         return float(value)
     reason = _why_missing(row, name)
     if reason is None:
@@ -66,18 +66,21 @@ def metric(row: Row, name: str) -> float:
 def _why_missing(row: Row, name: str) -> str | None:
     if name not in public("METRICS"):
         return f"this commit does not measure {name}"
-    backend = public("backends")()[row["case.backend"]]
+    backend, genes = public("backends")()[row["case.backend"]], row["case.source.genes"]
     if name in OF_A_GRADIENT and not backend.differentiable:
         return f"{backend.name} has no gradient"
     if name in OF_DGSEA and backend.target != "dgsea":
         return f"{backend.name} computes classical NES"
     if name == "nes_error_mean" and backend.name == "exact":
         return "exact is the truth"
-    return row.get("without_truth") if name in OF_THE_TRUTH else None
+    scenario = SIGNIFICANCE if name in OF_DGSEA else ENRICHMENT
+    if name in OF_THE_TRUTH and not scenario.has_truth(genes):
+        return f"the scenario computes no truth of {genes:,} genes"
+    return None
 
 
 def promise(row: Row) -> Any:
-    """What the backend of the commit promises of its errors in float64: their bars."""
+    """What the backend of the commit promises of its errors in float64."""
     return public("get_backend")(row["case.backend"]).tolerance(torch.float64)
 
 

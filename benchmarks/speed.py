@@ -3,13 +3,14 @@
 The backend ``default`` is whichever a user gets who names none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import torch
 
-from benchmarks.suite import DEFAULT, ENRICHMENT, SIGNIFICANCE, Scenario, public, tracked
+from benchmarks.suite import DEFAULT, ENRICHMENT, SIGNIFICANCE, AbsentError, Scenario, public, tracked
 
 NAMES = ("backend", "genes", "gene sets")
 
@@ -38,7 +39,7 @@ class Gradient:
 
     def setup(self, backend: str, genes: int, sets: int) -> None:
         if not has_gradient(backend):
-            raise NotImplementedError(f"{backend} has no gradient")
+            raise AbsentError(f"{backend} has no gradient")
         scores, score = warm_scoring(backend, genes, sets)
         self.sum = score(scores.clone().requires_grad_()).sum()
 
@@ -62,7 +63,19 @@ class Significance:
         self.normalize()
 
 
+@contextmanager
+def only_absence_skips() -> Iterator[None]:
+    """A backend that raises NotImplementedError, as torch does for an operator that it lacks, has failed."""
+    try:
+        yield
+    except AbsentError:
+        raise
+    except NotImplementedError as error:
+        raise RuntimeError(str(error)) from error
+
+
 @cache
+@only_absence_skips()
 def warm_scoring(backend: str, genes: int, sets: int) -> tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
     """The scores (1, G) of a case, and enrichment scores as a function of such; asv asks before every sample."""
     scores, arguments = first_profile(ENRICHMENT, backend, genes, sets)
@@ -83,6 +96,7 @@ def has_gradient(backend: str) -> bool:
 
 
 @cache
+@only_absence_skips()
 def warm_normalizing(backend: str, genes: int, sets: int) -> Callable[[], object]:
     """A call that computes NES of a case."""
     normalized_enrichment_score = public("normalized_enrichment_score")

@@ -4,7 +4,9 @@ A commit may be older than a name, a backend or a metric. What cannot be measure
 which `asv run --show-stderr` prints; anything else that goes wrong is a failure.
 """
 
+import json
 import os
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,32 +15,38 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 import dgsea_bench  # noqa: F401 (loaded once, before asv's server forks a process for each cell)
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 PROFILE = os.environ.get("DGSEA_BENCH_PROFILE", "small")
-"""A folder there, or anywhere, with enrichment.toml and significance.toml."""
-if not (SCENARIOS / PROFILE / "enrichment.toml").is_file():
-    raise SystemExit(f"DGSEA_BENCH_PROFILE is {PROFILE!r}; known: small, large, or a folder with an enrichment.toml")
+"""A folder there, or the absolute path of one elsewhere."""
+if not all((SCENARIOS / PROFILE / f"{name}.toml").is_file() for name in ("enrichment", "significance")):
+    raise SystemExit(
+        f"DGSEA_BENCH_PROFILE is {PROFILE!r}; known: small, large, "
+        "or the absolute path of a folder with enrichment.toml and significance.toml"
+    )
 DEFAULT = "default"
 """In the place of a backend's name: whichever a user gets who names none."""
-ROW = ("case.backend", "case.source.genes", "case.source.sets", "status", "reason", "without_truth")
+ROW = ("case.backend", "case.source.genes", "case.source.sets", "status", "reason")
 """Columns of a sweep's result that are kept beside the metrics."""
 EARLIER = {
     "read_scenario": ("dgsea_bench.bench.scenario_files", "dgsea_bench.bench.scenario"),
     "growth": ("dgsea_bench.bench.metrics",),
     "METRICS": ("dgsea_bench.bench.metrics",),
+    "DEFAULT_BACKEND": ("dgsea_bench.backends",),
 }
 """Where names were before they were public in the package."""
+
+
+class AbsentError(NotImplementedError):
+    """The commit cannot be asked for this; asv takes it for a skip."""
 
 
 def public(name: str) -> Any:
     """What the commit under test calls by that name.
 
     Raises:
-        NotImplementedError: it does not have it yet, which asv takes for a skip.
+        AbsentError: it does not have it yet.
     """
     for module in ("dgsea_bench", *EARLIER.get(name, ())):
         try:
@@ -48,19 +56,24 @@ def public(name: str) -> Any:
                 raise
         except AttributeError:
             continue
-    raise NotImplementedError(f"this commit has no dgsea_bench.{name}")
+    raise AbsentError(f"this commit has no dgsea_bench.{name}")
 
 
-def tracked(pretty_name: str, unit: str) -> Callable[[Callable], Callable]:
+def tracked(pretty_name: str, unit: str, *, version: str = "1") -> Callable[[Callable], Callable]:
     """Says what a benchmark's graph shows, and in which unit; times are in seconds whatever it is.
 
     Benchmarks of another profile than the small one bear its name, so that asv keeps the results of both.
+
+    Args:
+        pretty_name: the title.
+        unit: of the axis.
+        version: raised when older numbers no longer mean the same, which asv then leaves out.
     """
 
     def mark(benchmark: Callable) -> Callable:
-        benchmark.pretty_name, benchmark.unit = pretty_name, unit
+        benchmark.pretty_name, benchmark.unit, benchmark.version = pretty_name, unit, version
         if PROFILE != "small":
-            profile = Path(PROFILE).name
+            profile = re.sub(r"\W", "_", Path(PROFILE).name)  # asv's ids end at a hyphen
             module = benchmark.__module__.rpartition(".")[2]
             benchmark.pretty_name = f"{pretty_name} ({profile})"
             benchmark.benchmark_name = f"{profile}.{module}.{benchmark.__qualname__}"
@@ -96,37 +109,37 @@ class Scenario:
         (grid,) = self.content["grids"]
         return grid["genes"], grid["sets"]
 
+    def has_truth(self, genes: int) -> bool:
+        """Whether the truth of so many genes is computed, which takes long."""
+        return genes <= self.content.get("measure", {}).get("reference_max_genes", genes)
+
     def read(self) -> Any:
         """The scenario as the commit reads it, with those of its backends that the commit has.
 
         Raises:
-            NotImplementedError: it cannot read it.
+            AbsentError: it cannot read it.
         """
         known = public("backends")()
         try:
             read = public("read_scenario")(str(self.file))
         except public("InputError") as error:
-            raise NotImplementedError(f"this commit cannot read {self.file.name}: {error}") from error
+            raise AbsentError(f"this commit cannot read {self.file.name}: {error}") from error
         return read.with_backends([name for name in self.backends if name in known])
 
     def case(self, backend: str, genes: int, sets: int) -> Any:
         """The case of these sizes: its source loads the scores and gene sets; beside it parameters and threads.
 
-        Of `DEFAULT`, that of the first backend: the problem is the same for all.
-
         Raises:
-            NotImplementedError: the commit does not have the backend, or it cannot run here or with so many genes.
+            AbsentError: the commit does not have the backend, or it cannot run here or with so many genes.
         """
-        cases = [each for each in self.read().cases() if (each.source.genes, each.source.sets) == (genes, sets)]
-        if backend == DEFAULT:
-            return cases[0]
-        found = [each for each in cases if each.backend == backend]
-        if not found:
-            raise NotImplementedError(f"this commit has no backend {backend}")
-        reason = found[0].skip or public("get_backend")(backend).unavailable(found[0].device)
+        name = public("DEFAULT_BACKEND") if backend == DEFAULT else backend
+        self._require(name)
+        cases = [case for case in self.read().cases() if case.backend == name]
+        (found,) = [case for case in cases if (case.source.genes, case.source.sets) == (genes, sets)]
+        reason = found.skip or public("get_backend")(name).unavailable(found.device)
         if reason:
-            raise NotImplementedError(reason)
-        return found[0]
+            raise AbsentError(reason)
+        return found
 
     def sweep(self) -> None:
         """Measure all cases as `python -m dgsea_bench sweep` does, and keep their rows in the working directory.
@@ -136,40 +149,39 @@ class Scenario:
         try:
             known = list(dict.fromkeys(case.backend for case in self.read().cases()))
             found = public("run_sweep")(str(self.file), backends=known, out=Path(self.name))
-        except NotImplementedError as reason:
-            self._reason.write_text(str(reason), encoding="utf-8")
-            return
-        kept = [name for name in found.columns if name.startswith("metrics.") or name in ROW]
-        found[kept].to_parquet(self._rows, index=False)
+        except AbsentError as reason:
+            kept: Any = str(reason)
+        else:
+            names = [name for name in found.columns if name.startswith("metrics.") or name in ROW]
+            kept = found[names].astype(object).where(found[names].notna(), None).to_dict("records")
+        self._kept.write_text(json.dumps(kept), encoding="utf-8")
 
     def row(self, backend: str, genes: int, sets: int) -> dict[str, Any]:
-        """What the sweep says of one case.
+        """What the sweep says of one case; None where it says nothing.
 
         Raises:
-            NotImplementedError: nothing was measured, with the reason.
+            AbsentError: nothing was measured, with the reason.
             RuntimeError: the case failed.
         """
-        if self._reason.is_file():
-            raise NotImplementedError(self._reason.read_text(encoding="utf-8"))
-        wanted = {"case.backend": backend, "case.source.genes": genes, "case.source.sets": sets}
-        rows = pd.read_parquet(self._rows)
-        rows = rows[(rows[list(wanted)] == pd.Series(wanted)).all(axis="columns")]
-        if rows.empty:
-            raise NotImplementedError(f"this commit has no backend {backend}")
-        (row,) = rows.to_dict("records")
+        kept = json.loads(self._kept.read_text(encoding="utf-8"))
+        if isinstance(kept, str):
+            raise AbsentError(kept)
+        self._require(backend)
+        point = (backend, genes, sets)
+        (row,) = [each for each in kept if tuple(each[name] for name in ROW[:3]) == point]
         if row["status"] == "skipped":
-            raise NotImplementedError(row["reason"])
+            raise AbsentError(row["reason"])
         if row["status"] != "done":
             raise RuntimeError(f"{row['status']}: {row['reason']}")
         return row
 
-    @property
-    def _rows(self) -> Path:
-        return Path(f"{self.name}.parquet")
+    def _require(self, backend: str) -> None:
+        if backend not in public("backends")():
+            raise AbsentError(f"this commit has no backend {backend}")
 
     @property
-    def _reason(self) -> Path:
-        return Path(f"{self.name}.reason")
+    def _kept(self) -> Path:
+        return Path(f"{self.name}.json")
 
 
 ENRICHMENT, SIGNIFICANCE = Scenario("enrichment"), Scenario("significance")

@@ -185,7 +185,7 @@ def _cells(curve: Curve) -> list[str]:
         _value(curve, curve.first.value if curve.first else None),
         _value(curve, curve.last.value if curve.last else None),
         _value(curve, best.value if best else None),
-        _short(best.commit) if best else "",
+        _short(best.commit) if best and not curve.is_noise else "",
         _ratio(curve),
     ]
 
@@ -294,6 +294,11 @@ def _counts(history: History, names: dict[Place, str]) -> Iterator[str]:
         yield f"{wording.plural(skipped, 'curve')} skipped at every commit; asv run --show-stderr says why"
     if history.unmeasured:
         yield f"never run: {_named(history.unmeasured)}"
+    if history.unlisted:
+        yield (
+            f"not shown, since asv did not find {'it' if len(history.unlisted) == 1 else 'them'} in the suite when it "
+            f"looked last: {_named(history.unlisted)}; asv run --bench just-discover looks again"
+        )
     if history.outdated:
         yield f"changed since, so that older results do not count: {_named(list(history.outdated))}"
 

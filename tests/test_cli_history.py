@@ -88,6 +88,24 @@ def test_rounding_that_changes_is_no_news(call, here):
     assert f"worse {commit(8)[:8]} same to rounding → 9.0e-9" in plain(call("history")[1])
 
 
+def test_memory_below_a_mebibyte_is_noise_and_above_it_is_not(call, here):
+    memory = "suite.track_forward_peak_mib"
+    Suite(here, benchmark(memory, unit="MiB")).series([0.0] * 8 + [0.3] * 8, memory)
+    assert "no steps" in plain(call("history")[1])
+    Suite(here, benchmark(memory, unit="MiB")).series([0.3] * 8 + [3.0] * 8, memory)
+    assert f"worse {commit(8)[:8]} 307 KiB → 3.0 MiB" in plain(call("history")[1])
+
+
+def test_results_of_benchmarks_that_asv_did_not_find_are_named(call, here):
+    other = "large.suite.time_forward"
+    suite = Suite(here, benchmark(TIME), benchmark(other)).series([1.0, 1.0], TIME).series([2.0, 2.0], other)
+    assert "not shown" not in call("history")[1]
+    suite.describe(benchmark(TIME))
+    printed = plain(call("history")[1])
+    assert f"not shown, since asv did not find it in the suite when it looked last: {other};" in printed
+    assert "not shown" in call("history", "--bench", TIME)[1]
+
+
 def test_what_has_no_value_is_told(call, here):
     suite = Suite(here, benchmark(TIME, genes=[1, 2, 3]), benchmark("suite.time_new"))
     suite.series([[1.0, FAILED, SKIPPED], [1.0, SKIPPED, SKIPPED], [FAILED, FAILED, SKIPPED]], TIME)

@@ -44,6 +44,8 @@ class Suite:
 
     results: Path
     benchmarks: tuple[Benchmark, ...]
+    names: frozenset[str]
+    """Of all benchmarks, chosen or not."""
     thresholds: Mapping[str, float]
     known: Any
     """asv's own description of them, by which it knows results of older versions."""
@@ -89,6 +91,8 @@ class Run:
     measurements: Mapping[tuple[str, Cell], Measurement]
     outdated: frozenset[str]
     """Benchmarks that have changed since; asv does not count what older versions of them gave."""
+    unlisted: frozenset[str]
+    """Benchmarks of which there are results, but which were not in the suite when asv looked last."""
 
 
 class _Described(BaseModel):
@@ -125,12 +129,13 @@ def read_suite(config: Path | None = None, patterns: Sequence[str] = ()) -> Suit
         raise InputError(f"{results}: no results of asv there; {HOW_TO_MEASURE}")
     settings.results_dir = str(results.resolve())
     with _reading(file, "`asv run --bench just-discover` writes it anew"):
+        names = frozenset(Benchmarks.load(settings))
         known = Benchmarks.load(settings, regex=list(patterns))
         benchmarks = tuple(_benchmark(each, known.benchmark_selection[name]) for name, each in sorted(known.items()))
     if not benchmarks:
         chosen = f"is matched by --bench {' '.join(patterns)}" if patterns else "is in the suite"
         raise InputError(f"{file}: no benchmark {chosen}; names are as `asv run` prints them")
-    return Suite(results, benchmarks, _thresholds(settings, config), known)
+    return Suite(results, benchmarks, names, _thresholds(settings, config), known)
 
 
 def read_runs(suite: Suite) -> list[Run]:
@@ -220,6 +225,7 @@ def _read_run(file: Path, suite: Suite) -> Run:
                 for cell, measurement in _measurements(results, benchmark)
             },
             frozenset(set(results.get_all_result_keys()) & set(suite.known) - counting),
+            frozenset(set(results.get_all_result_keys()) - suite.names),
         )
 
 

@@ -26,7 +26,6 @@ from dgsea_bench.core.errors import InputError, did_you_mean, shorten
 Better = Literal["lower", "higher"] | None
 """Which way is better; None: neither."""
 Verdict = Literal["better", "worse", "changed"]
-RELATIVE_ERRORS = tuple(name for name, metric in METRICS.items() if metric.better == "lower" and not metric.unit)
 Outcome = Literal["measured", "skipped", "failed"]
 
 
@@ -122,22 +121,29 @@ class Curve:
 
     @property
     def ratio(self) -> float | None:
-        """The last value over the first; None where that says nothing: no values, not both above 0, or rounding."""
+        """The last value over the first; None where that says nothing: no values, not both above 0, or noise."""
         first, last = (point.value if point else None for point in (self.first, self.last))
-        if first is None or last is None or first <= 0 or last <= 0 or self._is_rounding(first, last):
+        if first is None or last is None or first <= 0 or last <= 0 or self._is_noise(first, last):
             return None
         return last / first
 
     @property
     def news(self) -> tuple[Step, ...]:
-        """Steps larger than the tolerance, and not from one rounding error to another."""
+        """Steps larger than the tolerance, and not from one level that is noise to another."""
         return tuple(
-            step for step in self.steps if step.size > self.tolerance and not self._is_rounding(step.before, step.after)
+            step for step in self.steps if step.size > self.tolerance and not self._is_noise(step.before, step.after)
         )
 
-    def _is_rounding(self, *values: float) -> bool:
-        """Whether these are errors that say nothing but how a sum was rounded."""
-        return self.metric in RELATIVE_ERRORS and max(values) < ROUNDING
+    @property
+    def is_noise(self) -> bool:
+        """Whether all its values are: no commit is better than another."""
+        return bool(self.measured) and self._is_noise(*[point.value or 0.0 for point in self.measured])
+
+    def _is_noise(self, *values: float) -> bool:
+        """Whether these say nothing but how a sum was rounded, or which pages of memory happened to be in use."""
+        smallest = {"": ROUNDING, "MiB": 1.0}
+        metric = METRICS.get(self.metric or "")
+        return metric is not None and metric.better == "lower" and max(values) < smallest.get(metric.unit, 0.0)
 
     @property
     def skipped(self) -> bool:
@@ -172,12 +178,14 @@ class History:
         commits: with results in any of the places, in the order of their dates.
         unmeasured: names of cells, ``name(value, value)``, that no file holds.
         outdated: benchmarks that have changed, with the number of files whose results of them do not count any more.
+        unlisted: benchmarks with results that were not in the suite when asv looked last: gone, or of another profile.
     """
 
     curves: tuple[Curve, ...]
     commits: tuple[Commit, ...]
     unmeasured: tuple[str, ...]
     outdated: Mapping[str, int]
+    unlisted: tuple[str, ...]
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -236,6 +244,7 @@ def read_history(
             for benchmark in suite.benchmarks
             if (count := sum(benchmark.name in run.outdated for run in runs))
         },
+        tuple(sorted(frozenset().union(*(run.unlisted for run in runs)))),
     )
 
 
