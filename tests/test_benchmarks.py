@@ -1,26 +1,33 @@
 """The suite that asv runs: which cells have numbers, what is skipped and why, and that an error above its bar fails."""
 
+import gc
+import io
 import json
 import math
 import os
 import re
-import shutil
 import subprocess
 import sys
+from ast import literal_eval
+from contextlib import redirect_stdout
+from functools import partial
 from itertools import product
 from pathlib import Path
 
 import pytest
+from asv_runner.discovery import disc_benchmarks
 
 import dgsea_bench as dg
 from benchmarks import accuracy, growth, memory, rows, speed, suite
-from dgsea_bench.bench.history import read_history
 
 TOP = Path(__file__).parents[1]
-GENES, SETS = [128, 192, 256], [10]
+GENES, SETS = [512, 1024, 2048, 16384], [10, 50]
+GENES_OF_NES, SETS_OF_NES = [256, 512], [50]
 OURS = ["fastsum", "exact", "nyswin", "hard"]
 OF_GRADIENTS = {"time_backward", "track_gradient_error", "track_step_peak_mib", "track_step_growth"}
-OF_NES = {"time_null", "track_nes_spearman", "track_nes_error_mean", "track_null_peak_mib"}
+OF_THE_TRUTH = {"track_value_error_mean", "track_value_error_scaled", "track_gradient_error"}
+OF_SCORES = {*OF_THE_TRUTH, "track_forward_peak_mib", "track_step_peak_mib"}
+OF_NES = {"track_nes_spearman", "track_nes_error_mean", "track_null_peak_mib"}
 
 
 def functions():
@@ -36,94 +43,86 @@ def functions():
 
 
 def due_cells():
-    """Benchmark, backend and genes of every cell that must have a number; growth is over genes."""
-    cells = set()
-    for function in ("time_forward", "time_backward", "time_null"):
-        cells |= {(function, backend, genes) for backend in ["default", *OURS] for genes in GENES}
-    for function in ("track_value_error_mean", "track_value_error_scaled", "track_gradient_error"):
-        cells |= set(product([function], OURS, GENES))
-    for function in ("track_forward_peak_mib", "track_step_peak_mib", "track_null_peak_mib"):
-        cells |= set(product([function], OURS, GENES))
-    cells |= set(product(["track_forward_growth", "track_step_growth"], OURS, [None]))
-    cells |= set(product(["track_nes_spearman", "track_nes_error_mean"], OURS, GENES))
-    absent = {cell for cell in cells if cell[0] in OF_NES and cell[2] != GENES[0]}
-    absent |= {cell for cell in cells if cell[0] in OF_GRADIENTS and cell[1] == "hard"}
-    absent |= {cell for cell in cells if cell[0].startswith("track_nes") and cell[1] == "hard"}
-    absent |= {("track_nes_error_mean", "exact", GENES[0])}
-    return cells - absent
+    """Benchmark, backend, genes and gene sets of every cell that must have a number; growth is over genes."""
+    cells = set(product(["time_forward", "time_backward"], ["default", *OURS], GENES, SETS))
+    cells |= set(product(OF_SCORES, OURS, GENES, SETS))
+    cells |= set(product(["track_forward_growth", "track_step_growth"], OURS, [None], SETS))
+    cells |= set(product(["time_null"], ["default", *OURS], GENES_OF_NES, SETS_OF_NES))
+    cells |= set(product(OF_NES, OURS, GENES_OF_NES, SETS_OF_NES))
+
+    def is_due(function, backend, genes, sets):
+        if genes == max(GENES) and (backend in ("exact", "nyswin") or (function in OF_THE_TRUTH and backend != "hard")):
+            return False
+        if backend == "hard":
+            return function not in {*OF_GRADIENTS, "track_nes_spearman", "track_nes_error_mean"}
+        return (function, backend) != ("track_nes_error_mean", "exact")
+
+    return {cell for cell in cells if is_due(*cell)}
+
+
+class Quick:
+    """How asv measures with --quick."""
+
+    number, repeat, rounds, warmup_time = 1, 1, 1, 0
 
 
 @pytest.fixture(scope="module")
-def profile(tmp_path_factory):
-    """The small profile on fewer and smaller problems."""
-    folder = tmp_path_factory.mktemp("tiny")
-    shutil.copytree(TOP / "benchmarks" / "scenarios" / "small", folder, dirs_exist_ok=True)
-    for file, genes in (("enrichment.toml", GENES), ("significance.toml", GENES[:1])):
-        text = (folder / file).read_text()
-        text = re.sub(r"^genes = .*$", f"genes = {genes}", text, flags=re.MULTILINE)
-        text = re.sub(r"^sets = .*$", f"sets = {SETS}", text, flags=re.MULTILINE)
-        (folder / file).write_text(text)
-    return folder
+def measured(tmp_path_factory):
+    """Values of all cells that have one, and what was printed, by asv's own runner; sweeps run in this process."""
+    found, printed = {}, io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+        patch.chdir(tmp_path_factory.mktemp("cache"))
+        patch.setattr(rows, "GATE", True)
+        hasty = {"min_seconds": 0, "max_seconds": 0.05}
+        patch.setattr(dg, "run_sweep", partial(dg.run_sweep, isolation="none", limits=hasty))
+        gc.freeze()  # measuring collects garbage, and looks through all that tests have loaded each time
+        suite.ENRICHMENT.sweep()
+        suite.SIGNIFICANCE.sweep()
+        gc.unfreeze()
+        for benchmark in disc_benchmarks(str(TOP / "benchmarks")):
+            benchmark._attr_sources.insert(0, Quick)
+            for place, point in enumerate(product(*benchmark.params)):
+                benchmark.set_param_idx(place)
+                if benchmark.do_setup():
+                    continue
+                value = benchmark.do_run()
+                value = value["samples"][0] if isinstance(value, dict) else value
+                if not math.isnan(value):
+                    values = dict(zip(benchmark.param_names, map(literal_eval, point)))
+                    function = benchmark.name.rpartition(".")[2]
+                    found[function, values["backend"], values.get("genes"), values["gene sets"]] = value
+    return found, printed.getvalue()
 
 
-@pytest.fixture(scope="module")
-def run(profile, tmp_path_factory):
-    """What `asv run` did with the suite, and where its results lie."""
-    folder = tmp_path_factory.mktemp("asv")
-    said = json.loads((TOP / "asv.conf.json").read_text())
-    said |= {"repo": str(TOP), "benchmark_dir": str(TOP / "benchmarks")}
-    (folder / "asv.conf.json").write_text(json.dumps(said))
-    environment = {**os.environ, "HOME": str(folder), "DGSEA_BENCH_PROFILE": str(profile), "DGSEA_BENCH_GATE": "1"}
-    environment |= {"OMP_NUM_THREADS": "1"}
-
-    def asv(*arguments):
-        command = [sys.executable, "-m", "asv", *arguments]
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-
-    asv("machine", "--yes", "--machine", "here")
-    done = asv("run", "--quick", "--python=same", "--set-commit-hash", "HEAD", "--machine", "here", "--show-stderr")
-    return folder, done
+@pytest.fixture(autouse=True)
+def cold():
+    """What asv has in a fresh process for each cell."""
+    speed.warm_scoring.cache_clear()
+    speed.warm_normalizing.cache_clear()
 
 
-def test_it_runs_and_every_cell_that_should_have_a_number_has_one(run):
-    folder, done = run
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = set()
-    for curve in read_history(folder / "asv.conf.json").curves:
-        genes = curve.parameters.get("genes")
-        cell = (curve.benchmark.rpartition(".")[2], curve.parameters["backend"], genes and int(genes))
-        if curve.last is not None:
-            assert math.isfinite(curve.last.value)
-            found.add(cell)
-    assert found == due_cells()
+def test_every_cell_that_should_have_a_number_has_one_and_no_other(measured):
+    found, _ = measured
+    assert set(found) == due_cells()
+    assert all(math.isfinite(value) for value in found.values())
 
 
-def test_what_is_skipped_says_why(run):
-    _, done = run
-    assert "failed" not in done.stdout
-    for reason in ("hard has no gradient", "hard computes classical NES", "exact is the truth"):
-        assert reason in done.stdout
+def test_what_is_skipped_says_why(measured):
+    _, printed = measured
+    told = {"skipped: hard has no gradient", "skipped: hard computes classical NES", "skipped: exact is the truth"}
+    told |= {"skipped: the scenario computes no truth of 16,384 genes"}
+    assert told <= set(printed.splitlines())
+    assert "the scenario limits exact to 2,048 genes" in printed
 
 
-def test_numbers_are_those_of_the_sweep(run):
-    curves = {curve.name: curve for curve in read_history(run[0] / "asv.conf.json").curves}
-
-    def last(benchmark, backend, genes=256):
-        found = [
-            curve.last.value
-            for name, curve in curves.items()
-            if name.partition("(")[0].endswith(benchmark)
-            and curve.parameters["backend"] == backend
-            and curve.parameters.get("genes") in (None, str(genes))
-        ]
-        (value,) = found
-        return value
-
-    assert last("track_value_error_mean", "exact") == 0
-    assert 0 < last("track_value_error_mean", "fastsum") < 1e-10
-    assert 1e-5 < last("track_value_error_mean", "nyswin") < 0.05
-    assert 0.5 < last("track_nes_spearman", "exact", 128) <= 1
-    assert last("time_forward", "fastsum") > 0
+def test_errors_are_those_of_the_backends(measured):
+    found, _ = measured
+    assert {found["track_value_error_mean", "exact", genes, 10] for genes in GENES[:3]} == {0}
+    assert 0 < found["track_value_error_mean", "fastsum", 2048, 50] < 1e-10
+    assert 1e-5 < found["track_value_error_mean", "nyswin", 2048, 50] < 0.05
+    assert 0.85 < found["track_nes_spearman", "exact", 512, 50] < 1
+    assert 1 < found["track_step_growth", "exact", None, 50] < 3
+    assert found["time_forward", "fastsum", 2048, 50] < found["time_forward", "exact", 2048, 50]
 
 
 def test_every_backend_is_tracked_in_both_profiles():
@@ -312,11 +311,9 @@ def test_the_default_backend_is_the_one_that_nobody_names(monkeypatch, backend, 
         return scores.sum(dim=1, keepdim=True)
 
     monkeypatch.setattr(dg, "enrichment_score", enrichment_score)
-    speed.warm_scoring.cache_clear()
     benchmark = speed.Scores()
     benchmark.setup(backend, 512, 10)
     benchmark.time_forward()
-    speed.warm_scoring.cache_clear()
     assert seen == [named, named]
 
 
