@@ -38,9 +38,9 @@ class Gradient:
     rounds, repeat, number = 2, (5, 100, 0.4), 1
 
     def setup(self, backend: str, genes: int, sets: int) -> None:
+        scores, score = warm_scoring(backend, genes, sets)
         if not has_gradient(backend):
             raise AbsentError(f"{backend} has no gradient")
-        scores, score = warm_scoring(backend, genes, sets)
         self.sum = score(scores.clone().requires_grad_()).sum()
 
     @tracked("Time of the gradient", "seconds")

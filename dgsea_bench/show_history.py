@@ -196,8 +196,9 @@ def _lines(curve: Curve) -> list[str]:
 
 
 def _value(curve: Curve, value: float | None) -> str:
-    """A value in the unit that suits it, as text without markup."""
-    text = wording.metric(curve.metric, value) if curve.metric else wording.tracked(value, curve.unit)
+    """A value in the unit that suits it, as text without markup; what is neither time nor memory has its unit above."""
+    unit = curve.unit if curve.unit in ("seconds", "bytes") else ""
+    text = wording.metric(curve.metric, value) if curve.metric else wording.tracked(value, unit)
     return escape(text)
 
 
