@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.suite import ENRICHMENT, SIGNIFICANCE, public
+from benchmarks.suite import ENRICHMENT, POINT, SIGNIFICANCE, public
 
 GATE = os.environ.get("DGSEA_BENCH_GATE") == "1"
 """Whether a benchmark fails when its error is above its bar, rather than only show it."""
@@ -21,7 +21,7 @@ class OfEnrichment:
     """Benchmarks whose numbers one sweep measures, which asv runs once for a commit."""
 
     params = (ENRICHMENT.backends, *ENRICHMENT.sizes)
-    param_names = ("backend", "genes", "gene sets")
+    param_names = POINT
 
     def setup_cache(self) -> None:
         ENRICHMENT.sweep()
@@ -36,7 +36,7 @@ class OfSignificance:
     """The same of NES."""
 
     params = (SIGNIFICANCE.backends, *SIGNIFICANCE.sizes)
-    param_names = OfEnrichment.param_names
+    param_names = POINT
 
     def setup_cache(self) -> None:
         SIGNIFICANCE.sweep()
@@ -80,8 +80,8 @@ def _why_missing(row: Row, name: str) -> str | None:
 
 
 def promise(row: Row) -> Any:
-    """What the backend of the commit promises of its errors in float64."""
-    return public("get_backend")(row["case.backend"]).tolerance(torch.float64)
+    """What the backend of the commit promises of its errors, in the precision of the case."""
+    return public("get_backend")(row["case.backend"]).tolerance(getattr(torch, row["case.dtype"]))
 
 
 def held(value: float, bar: float, what: str) -> float:

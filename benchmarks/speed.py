@@ -10,16 +10,14 @@ from typing import Any
 
 import torch
 
-from benchmarks.suite import DEFAULT, ENRICHMENT, SIGNIFICANCE, AbsentError, Scenario, public, tracked
-
-NAMES = ("backend", "genes", "gene sets")
+from benchmarks.suite import DEFAULT, ENRICHMENT, POINT, SIGNIFICANCE, AbsentError, Scenario, public, tracked
 
 
 class Scores:
     """Enrichment scores without a gradient."""
 
     params = ([DEFAULT, *ENRICHMENT.backends], *ENRICHMENT.sizes)
-    param_names = NAMES
+    param_names = POINT
     rounds, repeat = 2, (5, 100, 0.4)
 
     def setup(self, backend: str, genes: int, sets: int) -> None:
@@ -34,7 +32,7 @@ class Scores:
 class Gradient:
     """The backward pass alone, after scores that are computed anew each time."""
 
-    params, param_names = Scores.params, NAMES
+    params, param_names = Scores.params, POINT
     rounds, repeat, number = 2, (5, 100, 0.4), 1
 
     def setup(self, backend: str, genes: int, sets: int) -> None:
@@ -52,7 +50,7 @@ class Significance:
     """NES and p-values, null distributions included."""
 
     params = ([DEFAULT, *SIGNIFICANCE.backends], *SIGNIFICANCE.sizes)
-    param_names = NAMES
+    param_names = POINT
     rounds, repeat = 2, (3, 20, 0.8)
 
     def setup(self, backend: str, genes: int, sets: int) -> None:

@@ -27,7 +27,9 @@ if not all((SCENARIOS / PROFILE / f"{name}.toml").is_file() for name in ("enrich
     )
 DEFAULT = "default"
 """In the place of a backend's name: whichever a user gets who names none."""
-ROW = ("case.backend", "case.source.genes", "case.source.sets", "status", "reason")
+POINT = ("backend", "genes", "gene sets")
+"""What a cell is named by."""
+ROW = ("case.backend", "case.source.genes", "case.source.sets", "case.dtype", "status", "reason")
 """Columns of a sweep's result that are kept beside the metrics."""
 EARLIER = {
     "read_scenario": ("dgsea_bench.bench.scenario_files", "dgsea_bench.bench.scenario"),

@@ -160,7 +160,7 @@ def test_an_unknown_profile_is_told():
 def tracking(owner, name, **fields):
     benchmark = owner()
     metrics = {f"metrics.{metric}": value for metric, value in fields.items()}
-    benchmark.row = {"case.backend": "nyswin", "case.source.genes": 512, **metrics}
+    benchmark.row = {"case.backend": "nyswin", "case.source.genes": 512, "case.dtype": "float64", **metrics}
     return getattr(benchmark, name)()
 
 
@@ -183,6 +183,16 @@ def test_an_error_above_its_bar_fails_where_that_is_asked_for(monkeypatch, owner
         tracking(owner, f"track_{metric}", **{metric: bad})
 
 
+def test_the_bar_is_the_promise_in_the_precision_of_the_case(monkeypatch):
+    monkeypatch.setattr(rows, "GATE", True)
+    benchmark = accuracy.Enrichment()
+    benchmark.row = {"case.backend": "exact", "case.dtype": "float32", "metrics.value_error_scaled": 1e-7}
+    assert benchmark.track_value_error_scaled() == 1e-7
+    benchmark.row |= {"case.dtype": "float64"}
+    with pytest.raises(AssertionError, match="above its bar of 1e-12"):
+        benchmark.track_value_error_scaled()
+
+
 def test_a_number_that_is_missing_for_no_reason_is_a_failure():
     with pytest.raises(RuntimeError, match="nyswin was measured, but there is no value_error_mean"):
         tracking(accuracy.Enrichment, "track_value_error_mean")
@@ -192,7 +202,13 @@ def test_a_number_that_is_missing_for_no_reason_is_a_failure():
 
 def stored(*rows, of="enrichment"):
     """What a sweep left in the working directory."""
-    known = {"case.source.genes": 512, "case.source.sets": 10, "status": "done", "reason": None}
+    known = {
+        "case.source.genes": 512,
+        "case.source.sets": 10,
+        "case.dtype": "float64",
+        "status": "done",
+        "reason": None,
+    }
     Path(f"{of}.json").write_text(json.dumps([known | each for each in rows]))
 
 
@@ -226,7 +242,7 @@ def test_every_number_is_the_metric_that_it_says(here, monkeypatch):
         if not function.startswith("track_") or owner is growth.Enrichment:
             continue
         benchmark = owner()
-        benchmark.row = {"case.backend": "nyswin", "case.source.genes": 512, **numbers}
+        benchmark.row = {"case.backend": "nyswin", "case.source.genes": 512, "case.dtype": "float64", **numbers}
         assert getattr(benchmark, function)() == numbers[f"metrics.{function.removeprefix('track_')}"]
 
 
