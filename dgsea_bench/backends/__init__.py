@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dgsea_bench.backends.base import Backend, Ranking, Tolerance
+from dgsea_bench.backends.cuda_batched import CudaBatched
 from dgsea_bench.backends.exact import Exact
 from dgsea_bench.backends.fastsum import Fastsum
 from dgsea_bench.backends.hard import Hard
@@ -16,6 +17,7 @@ from dgsea_bench.core.errors import InputError, did_you_mean
 __all__ = [
     "DEFAULT_BACKEND",
     "Backend",
+    "CudaBatched",
     "Exact",
     "Fastsum",
     "Hard",
@@ -28,7 +30,13 @@ __all__ = [
 
 DEFAULT_BACKEND = "fastsum"
 ENTRY_POINTS = "dgsea_bench.backends"
-OURS: Mapping[str, type[Backend]] = {"hard": Hard, "fastsum": Fastsum, "exact": Exact, "nyswin": Nyswin}
+OURS: Mapping[str, type[Backend]] = {
+    "hard": Hard,
+    "fastsum": Fastsum,
+    "exact": Exact,
+    "nyswin": Nyswin,
+    "cuda-batched": CudaBatched,
+}
 
 
 def backends() -> Mapping[str, type[Backend]]:

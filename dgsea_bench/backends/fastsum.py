@@ -8,7 +8,7 @@ from jaxtyping import Float, Float64, Integer
 from torch import Tensor
 
 from dgsea_bench.backends import fastsum_operators as operators
-from dgsea_bench.backends.base import Backend, Ranking, Tolerance, median_absolute_deviation
+from dgsea_bench.backends.base import Backend, Ranking, Tolerance, adaptive_taus, unchanged
 from dgsea_bench.backends.steps import gene_weights
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams
@@ -66,12 +66,11 @@ class Fastsum(Backend):
 
     def running_sum(self, ranking: Ranking, gene_sets: GeneSets) -> Float64[Tensor, "profiles sets positions"]:
         """The soft running sum at every position."""
-        curves: Tensor = operators.running_sum(*self._arguments(ranking, gene_sets, _unchanged(ranking)))
-        return curves[:, :, 0]
+        return self._curves(ranking, gene_sets, unchanged(ranking.ranks))[:, :, 0]
 
     def enrichment_score(self, ranking: Ranking, gene_sets: GeneSets) -> Float[Tensor, "profiles sets"]:
         """The same as `extremum` of `running_sum`, one set at a time."""
-        return self.null_scores(ranking, gene_sets, _unchanged(ranking))[:, :, 0]
+        return self.null_scores(ranking, gene_sets, unchanged(ranking.ranks))[:, :, 0]
 
     def null_scores(
         self, ranking: Ranking, gene_sets: GeneSets, permutations: Integer[Tensor, "permutations entries"]
@@ -79,41 +78,22 @@ class Fastsum(Backend):
         """The scores of permuted sets, one at a time."""
         arguments = self._arguments(ranking, gene_sets, permutations)
         if ranking.params.tau_abs == "adaptive":
-            taus = self._adaptive(ranking, gene_sets, permutations)
+            taus = adaptive_taus(self, ranking, gene_sets, permutations, self._curves)
         else:
             shape = len(ranking.scores), len(gene_sets), len(permutations)
             taus = torch.full(shape, ranking.params.tau_abs, dtype=torch.float64)
         scores: Tensor = operators.score(*arguments, taus)[0]
         return scores.to(ranking.scores.dtype)
 
-    def _adaptive(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> Tensor:
-        """(B, P, K) the median absolute deviation of each running sum, in working memory of `memory_mib`."""
-        rows = []
-        with torch.no_grad():
-            for profiles, spans in self.chunks(ranking, len(gene_sets)):
-                part = ranking.select(profiles)
-                columns = [
-                    torch.cat(
-                        [self._spread(part, gene_sets.subset(*span), one) for one in permutations.split(1)], dim=2
-                    )
-                    for span in spans
-                ]
-                rows.append(torch.cat(columns, dim=1))
-        return torch.cat(rows)
-
-    def _spread(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> Tensor:
-        curves = operators.running_sum(*self._arguments(ranking, gene_sets, permutations))
-        return median_absolute_deviation(curves)[..., 0]
+    def _curves(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> Tensor:
+        curves: Tensor = operators.running_sum(*self._arguments(ranking, gene_sets, permutations))
+        return curves
 
     def _arguments(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> tuple[Tensor | float, ...]:
         assert isinstance(ranking, FastRanking)  # noqa: S101 (for the type checker)
         profiles = ranking.weights, ranking.ranks, ranking.base
         sets = gene_sets.offsets, gene_sets.indices, permutations.int()
         return *profiles, *sets, *_windows(ranking.params), self.block_moments
-
-
-def _unchanged(ranking: Ranking) -> Tensor:
-    return torch.arange(ranking.scores.shape[1], dtype=torch.int32)[None]
 
 
 def _windows(params: EnrichmentParams) -> tuple[float, float]:

@@ -1,17 +1,13 @@
-"""What `fastsum` computes, as operators of torch with gradients written by hand.
-
-As operators they are opaque to torch.compile and autocast. (`torch.library.custom_op` would do as well, but loads the
-compiler, which takes a second, on its first call.) A second derivative is not provided: asking for it raises.
-"""
+"""What `fastsum` computes, as operators of torch (see `operators`)."""
 
 import math
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dgsea_bench.backends.operators import operator, register_gradient, register_shapes, shaped_like
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.threads import in_threads
 from dgsea_bench.kernels.block_moments import Blocks, room_for_blocks
@@ -26,7 +22,6 @@ MOST_CHUNKS, FEWEST_SETS = 16, 12
 """For the backward pass the sets of a profile are cut into chunks, each of which sums its gradients apart: one to a
 profile, or so many over all profiles, each of at least so many sets."""
 
-LIBRARY = torch.library.Library("dgsea_bench", "DEF")
 WINDOWS = "float tau_prefix, float width"
 SETS = (
     "Tensor weights, Tensor ranks, Tensor base, Tensor offsets, Tensor indices, Tensor permutations, "
@@ -35,18 +30,6 @@ SETS = (
 """Ranked profiles: weights and ranks (B, G), base (B, nodes); P gene sets; permutations (K, up to G); how to sum."""
 
 Three = tuple[Tensor, Tensor, Tensor]
-
-
-def operator(schema: str) -> Callable[[Callable[..., Any]], Any]:
-    """Decorator that makes a function the operator of that schema, on a CPU."""
-
-    def register(function: Callable[..., Any]) -> Any:
-        name = schema.partition("(")[0]
-        LIBRARY.define(schema)
-        LIBRARY.impl(name, function, "CPU")
-        return getattr(torch.ops.dgsea_bench, name).default
-
-    return register
 
 
 @operator(f"rank(Tensor values, float tau_rank, {WINDOWS}) -> (Tensor, Tensor)")
@@ -243,22 +226,11 @@ def _running_sum_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ..
     return *running_sum_gradient(*ctx.saved_tensors, *ctx.numbers, gradient), None, None, None, None, None, None
 
 
-def _no_second_derivative(*_: Any) -> NoReturn:
-    raise InputError('fastsum has no second derivative; take backend="exact" on small problems, or do without')
-
-
-def _register_gradients() -> None:
-    for name, backward, context in (
-        ("rank", _rank_backward, _rank_context),
-        ("score", _score_backward, _score_context),
-        ("running_sum", _running_sum_backward, _running_sum_context),
-    ):
-        torch.library.register_autograd(f"dgsea_bench::{name}", backward, setup_context=context, lib=LIBRARY)
-        torch.library.register_autograd(f"dgsea_bench::{name}_gradient", _no_second_derivative, lib=LIBRARY)
-
-
-def _register_shapes() -> None:
-    """What torch.compile needs to know: shapes of results from those of arguments."""
+def _register() -> None:
+    no_second = 'fastsum has no second derivative; take backend="exact" on small problems, or do without'
+    register_gradient("rank", _rank_backward, _rank_context, no_second)
+    register_gradient("score", _score_backward, _score_context, no_second)
+    register_gradient("running_sum", _running_sum_backward, _running_sum_context, no_second)
 
     def rank_shapes(values: Tensor, tau_rank: float, *windows: float) -> tuple[Tensor, Tensor]:  # noqa: ARG001
         nodes = nodes_of(int(values.shape[1]), *map(float, windows))  # numbers, where the compiler has symbols for them
@@ -269,24 +241,12 @@ def _register_shapes() -> None:
         shape = weights.shape[0], offsets.shape[0] - 1, permutations.shape[0], weights.shape[1]
         return torch.empty(shape, dtype=weights.dtype, device=weights.device)
 
-    def like(*places: int) -> Callable[..., Any]:
-        def shapes(*inputs: Any) -> Any:
-            results = tuple(inputs[place].new_empty(inputs[place].shape) for place in places)
-            return results if len(results) > 1 else results[0]
-
-        return shapes
-
-    known: dict[str, Callable[..., Any]] = {
-        "rank": rank_shapes,
-        "rank_gradient": like(0),
-        "score": like(9, 9),
-        "score_gradient": like(0, 1, 2),
-        "running_sum": running_sum_shape,
-        "running_sum_gradient": like(0, 1, 2),
-    }
-    for name, shapes in known.items():
-        torch.library.register_fake(f"dgsea_bench::{name}", shapes, lib=LIBRARY)
+    register_shapes("rank", rank_shapes)
+    register_shapes("rank_gradient", shaped_like(0))
+    register_shapes("score", shaped_like(9, 9))
+    register_shapes("score_gradient", shaped_like(0, 1, 2))
+    register_shapes("running_sum", running_sum_shape)
+    register_shapes("running_sum_gradient", shaped_like(0, 1, 2))
 
 
-_register_gradients()
-_register_shapes()
+_register()

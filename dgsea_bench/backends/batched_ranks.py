@@ -1,0 +1,153 @@
+"""Soft ranks of many profiles at once and their gradient, near-linear in genes, in torch alone: on any device.
+
+    r_i = ½ + Σ_j σ((s_j - s_i) / τ)            ∂L/∂s_k = 1/τ · Σ_i (u_i - u_k) σ'((s_k - s_i) / τ),   u = ∂L/∂r
+
+The sums are those of `dgsea_bench.kernels.grid_sum`: genes hand their weight to the nearest nodes of a uniform grid, in
+the shares of a polynomial through them, the kernel is summed from node to node, here by a Fourier transform, and the
+result is read off with the same shares. Where scores lie so far apart that the grid would have many more nodes than
+there are genes, gaps across which a sigmoid is 0 or 1 are shortened first, which changes nothing but the grid.
+
+Sums over genes that meet at a node are bitwise the same in any order (`sums_in_any_order`).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+from scipy.fft import next_fast_len
+from torch import Tensor
+
+from dgsea_bench.backends.sums_in_any_order import add_up, running_total
+from dgsea_bench.kernels.grid_sum import REACH
+from dgsea_bench.kernels.lagrange import shares_of_nodes
+
+GRIDS = ((16, 10), (8, 12), (4, 18))
+"""Nodes to a τ, and nodes that a gene has a share in: each errs by 1e-14 to 1e-10 per unit of weight. Fewer nodes to a
+τ are for scores that lie far apart."""
+
+NODES_PER_GENE = 16
+"""A grid of more nodes than so many times the genes is made coarser, or its gaps shortened."""
+
+COPIES = 8
+"""Arrays of the size of the shares, and of the padded grid, that exist at once."""
+
+Kernel = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid of `nodes` nodes for each profile, `per_tau` to a τ.
+
+    Attributes:
+        first: (B, G) the first node that a gene has a share in. shares: (B, G, q) its shares in q nodes from there on.
+    """
+
+    per_tau: int
+    nodes: int
+    first: Int64[Tensor, "profiles genes"]
+    shares: Float64[Tensor, "profiles genes shares"]
+
+    @property
+    def places(self) -> Int64[Tensor, "profiles genes shares"]:
+        """(B, G, q) the nodes that each gene has a share in."""
+        return self.first[..., None] + torch.arange(self.shares.shape[2], device=self.first.device)
+
+
+def soft_ranks(
+    scores: Float64[Tensor, "profiles genes"], tau: float, memory: float
+) -> Float64[Tensor, "profiles genes"]:
+    """(B, G) soft ranks of finite scores, in working memory of so many bytes, that of one profile at least."""
+    ranks = torch.empty_like(scores)
+    for part, places in _portions(scores, tau, memory):
+        grid = _grid(places)
+        ones = torch.ones_like(places)[:, None]
+        ranks[part] = 0.5 + _sum(grid, ones, _sigmoid)[:, 0]
+    return ranks
+
+
+def soft_ranks_gradient(
+    scores: Float64[Tensor, "profiles genes"],
+    tau: float,
+    upstream: Float64[Tensor, "profiles genes"],
+    memory: float,
+) -> Float64[Tensor, "profiles genes"]:
+    """(B, G) ∂L/∂scores from ∂L/∂ranks; u less its mean cancels little in the difference of two sums."""
+    result = torch.empty_like(scores)
+    for part, places in _portions(scores, tau, memory / 2):
+        grid = _grid(places)
+        u = upstream[part] - upstream[part].mean(-1, keepdim=True)
+        sums = _sum(grid, torch.stack([u, torch.ones_like(u)], dim=1), _slope)
+        result[part] = (sums[:, 0] - u * sums[:, 1]) / tau
+    return result
+
+
+def _portions(scores: Tensor, tau: float, memory: float) -> Iterator[tuple[slice, Tensor]]:
+    """Slices of profiles that fit into memory, each with the places (profiles, genes) of its genes, in τ from 0 on."""
+    genes, widest = scores.shape[1], max(nodes for _, nodes in GRIDS)
+    most_nodes = NODES_PER_GENE * genes + widest
+    at_once = max(1, int(memory / (8 * COPIES * (genes * widest + 2 * most_nodes))))
+    for start in range(0, len(scores), at_once):
+        part = slice(start, start + at_once)
+        yield part, _places(scores[part], tau)
+
+
+def _places(scores: Tensor, tau: float) -> Tensor:
+    low = scores.amin(-1, keepdim=True)
+    places = (scores - low) / tau  # subtracted before scaling, so that ties stay exact
+    if float(places.amax()) * GRIDS[0][0] <= NODES_PER_GENE * scores.shape[1]:
+        return places
+    ordered, order = scores.sort(-1)
+    gaps = (ordered.diff(dim=-1) / tau).clamp_max(REACH)
+    shortened = torch.cat([torch.zeros_like(low), running_total(gaps, REACH)], dim=-1)
+    return torch.empty_like(scores).scatter_(1, order, shortened)
+
+
+def _grid(places: Float64[Tensor, "profiles genes"]) -> Grid:
+    """A grid for genes at these places, in τ from 0 on: the finest that has few enough nodes, or else the coarsest."""
+    length, genes = float(places.amax()), places.shape[1]
+    per_tau, width = next((grid for grid in GRIDS if grid[0] * length <= NODES_PER_GENE * genes), GRIDS[-1])
+    scaled = places * per_tau
+    first = scaled.floor()
+    powers = torch.vander((scaled - first - 0.5).flatten(), N=width, increasing=True).unflatten(0, places.shape)
+    shares = powers @ torch.from_numpy(shares_table(width)).to(places.device)
+    return Grid(per_tau, int(length * per_tau) + width + 1, first.long(), shares)
+
+
+shares_table = lru_cache(shares_of_nodes)
+
+
+def _sum(grid: Grid, weights: Tensor, kernel: Kernel) -> Tensor:
+    """(B, K, G) Σ_j w_kj kernel((x_j - x_i) / τ) for K weightings (B, K, G)."""
+    profiles, count, genes = weights.shape
+    places = grid.places.flatten(1)
+    spread = weights[..., None] * grid.shares[:, None]
+    at_nodes = add_up(
+        spread.flatten(2).flatten(0, 1), places.repeat_interleave(count, dim=0), grid.nodes, most=genes
+    ).unflatten(0, (profiles, count))
+    length = next_fast_len(2 * grid.nodes, real=True)
+    transformed = torch.fft.rfft(at_nodes, n=length) * _spectrum(kernel, grid.per_tau, length).to(weights.device)
+    summed = torch.fft.irfft(transformed, n=length)[..., : grid.nodes]
+    read = summed.gather(2, places[:, None].expand(-1, count, -1)).unflatten(2, (genes, -1))
+    return (read * grid.shares[:, None]).sum(-1)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 * (1.0 + np.tanh(0.5 * x))
+
+
+def _slope(x: np.ndarray) -> np.ndarray:
+    small = np.exp(-np.abs(x))
+    return small / (1.0 + small) ** 2  # σ(x) σ(-x), without cancellation
+
+
+@lru_cache(maxsize=8)
+def _spectrum(kernel: Kernel, per_tau: int, length: int) -> Tensor:
+    """The transform of the kernel by the distance from node to node, cyclic over `length`; on the host.
+
+    On a device it would have to wait for the stream that made it.
+    """
+    distance = np.fft.fftfreq(length, 1 / length)
+    return torch.from_numpy(np.fft.rfft(kernel(-distance / per_tau)))
