@@ -131,16 +131,19 @@ def _sum(grid: Grid, weights: Tensor, kernel: Kernel) -> Tensor:
     transformed = torch.fft.rfft(at_nodes, n=length) * _spectrum(kernel, grid.per_tau, length).to(weights.device)
     summed = torch.fft.irfft(transformed, n=length)[..., : grid.nodes]
     read = summed.gather(2, places[:, None].expand(-1, count, -1)).unflatten(2, (genes, -1))
-    return (read * grid.shares[:, None]).sum(-1)
+    found: Tensor = (read * grid.shares[:, None]).sum(-1)
+    return found
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 * (1.0 + np.tanh(0.5 * x))
+    result: np.ndarray = 0.5 * (1.0 + np.tanh(0.5 * x))
+    return result
 
 
 def _slope(x: np.ndarray) -> np.ndarray:
-    small = np.exp(-np.abs(x))
-    return small / (1.0 + small) ** 2  # σ(x) σ(-x), without cancellation
+    small: np.ndarray = np.exp(-np.abs(x))
+    result: np.ndarray = small / (1.0 + small) ** 2  # σ(x) σ(-x), without cancellation
+    return result
 
 
 @lru_cache(maxsize=8)

@@ -33,12 +33,12 @@ class CudaRanking(Ranking):
 
     Attributes:
         weights: (B, G) abs(s)^exponent, by `gene_weights`. order: (B, G) genes by their ranks.
-        base: (B, G) the running sum of all genes, each with weight 1 / G, in the dtype that sets are worked off in.
+        base: (B, G) the running sum of all genes, each with weight 1 / G.
     """
 
     weights: Float64[Tensor, "profiles genes"]
     order: Int64[Tensor, "profiles genes"]
-    base: Float[Tensor, "profiles genes"]
+    base: Float64[Tensor, "profiles genes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,8 @@ class CudaBatched(Backend):
 
     Ranks are sums over a uniform grid, by a Fourier transform, in float64. Each set is one program of a kernel that
     makes its running sum block by block, from the windows of its hits, and scores it as it is made; the backward pass
-    makes it again, from its maximum, sum and score. That work is in float64 for scores in float64, else in float32.
+    makes it again, from its maximum, sum and score. Of that, sigmoids and exponentials are in float32, unless scores
+    are in float64.
     Results are bitwise the same in each run: what meets in memory is added up as whole numbers.
 
     On a CPU it runs for tests alone, in Triton's interpreter, where TRITON_INTERPRET=1 is set before it is first used.
@@ -101,13 +102,12 @@ class CudaBatched(Backend):
     def rank(self, scores: Float[Tensor, "profiles genes"], params: EnrichmentParams) -> CudaRanking:
         """Soft ranks, and the running sum of all genes."""
         values = scores.double().contiguous()
-        ranks = operators.rank(values, params.tau_rank, self._bytes)
+        ranks = operators.rank(values, params.tau_rank, self.memory_mib * 2**20)
         order = ranks.detach().argsort(-1)
         genes, device = scores.shape[1], scores.device
         everything = torch.tensor([0, genes], device=device), torch.arange(genes, device=device), unchanged(ranks)
-        nothing = torch.zeros_like(ranks, dtype=torch.float64 if scores.dtype == torch.float64 else torch.float32)
-        equal = torch.ones_like(ranks)
-        windows = self._windows(params, nothing.dtype)
+        nothing, equal = torch.zeros_like(ranks), torch.ones_like(ranks)
+        windows = self._windows(params, scores.dtype)
         base = operators.running_sum(equal, ranks, order, nothing, *everything, *windows)[:, 0, 0]
         return CudaRanking(scores, ranks, params, gene_weights(values, params.exponent), order, base)
 
@@ -132,15 +132,12 @@ class CudaBatched(Backend):
         scores: Tensor = operators.score(*arguments, taus)[0]
         return scores.to(ranking.scores.dtype)
 
-    @property
-    def _bytes(self) -> float:
-        return self.memory_mib * 2**20
-
-    def _windows(self, params: EnrichmentParams, dtype: torch.dtype) -> tuple[float, float, int, float]:
-        """The temperature of windows, their half-width in it, positions of a block, and bytes."""
+    def _windows(self, params: EnrichmentParams, dtype: torch.dtype) -> tuple[float, float, bool, int, float]:
+        """The temperature of windows, their half-width in it, whether to work in float32, a block, and bytes."""
+        single = dtype != torch.float64
         width = WIDEST if params.tau_abs == "adaptive" else width_for(params.tau_abs)
-        width -= NARROWER if dtype == torch.float32 else 0.0
-        return params.tau_prefix, width, self.positions_at_once, self._bytes
+        width -= NARROWER if single else 0.0
+        return params.tau_prefix, width, single, self.positions_at_once, self.memory_mib * 2**20
 
     def _curves(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> Tensor:
         curves: Tensor = operators.running_sum(*self._arguments(ranking, gene_sets, permutations))
@@ -156,7 +153,7 @@ class CudaBatched(Backend):
                 )
         ranked = ranking.weights, ranking.ranks, ranking.order, ranking.base
         sets = gene_sets.offsets, gene_sets.indices, permutations.int()
-        return *ranked, *sets, *self._windows(ranking.params, ranking.base.dtype)
+        return *ranked, *sets, *self._windows(ranking.params, ranking.scores.dtype)
 
 
 def _too_old(device: torch.device) -> str | None:

@@ -28,9 +28,7 @@ def operator(schema: str, devices: str = "CPU") -> Callable[[Callable[..., Any]]
     return register
 
 
-def register_gradient(
-    name: str, backward: Callable[..., Any], context: Callable[..., None], remedy: str
-) -> None:
+def register_gradient(name: str, backward: Callable[..., Any], context: Callable[..., None], remedy: str) -> None:
     """Say how the gradient of an operator is computed, by one named after it, which has none: `remedy` says why not."""
 
     def no_second_derivative(*_: Any) -> NoReturn:

@@ -1,6 +1,6 @@
 """Sums of numbers that meet in one place, bitwise the same in whatever order they arrive.
 
-Floating point sums depend on their order, and on a GPU the order of atomic additions is not known. Whole numbers do not:
+Floating point sums depend on their order, and on a GPU that of atomic additions is not known. Whole numbers do not:
 values are scaled by their largest, rounded to as many bits as leave room for all that meet, and added as integers.
 """
 
@@ -27,7 +27,8 @@ def add_up(
     whole = torch.zeros(len(values) * size, dtype=torch.int64, device=values.device)
     # In one dimension, which torch knows to be deterministic.
     whole.scatter_add_(0, (places + rows * size).flatten(), scaled.round_().long().flatten())
-    return whole.double().unflatten(0, (-1, size)).mul_(largest / one).add_(largest - largest)
+    sums: Tensor = whole.double().unflatten(0, (-1, size))
+    return sums.mul_(largest / one).add_(largest - largest)
 
 
 def running_total(values: Float64[Tensor, "rows numbers"], largest: float) -> Float64[Tensor, "rows numbers"]:

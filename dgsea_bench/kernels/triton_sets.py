@@ -1,12 +1,12 @@
 """Running sums of gene sets on a GPU, their scores and gradients: nothing of size sets × genes but what is asked for.
 
 A set is a list of *entries*, its genes in the order of their ranks. Entry i lies at position y_i = rank - 3/2, counted
-from 0, and adds step_i · σ((t - y_i) / τ) to the running sum at position t. Positions are taken in blocks. An entry whose
-window begins after a block adds nothing there, one whose window ended before adds its step; for the others the sigmoids
-are evaluated. Arrays are (profiles, entries of all sets), (profiles, sets) or (profiles, sets, blocks), row by row.
+from 0, and adds step_i · σ((t - y_i) / τ) to the running sum at position t. Positions are taken in blocks. An entry
+whose window begins after a block adds nothing there, one whose window ended before adds its step; for the others the
+sigmoids are evaluated. Arrays are (profiles, entries of all sets), (profiles, sets) or (profiles, sets, blocks), row by row.
 
-Work is in the precision of `base`, sums of many in float64. Every number is written by one program, and added up in an
-order that depends on shapes alone, so that results are bitwise the same in each run.
+Work is in the precision of `offsets`, sums of many in float64. Every number is written by one program, and added up in
+an order that depends on shapes alone, so that results are bitwise the same in each run.
 
 Kernels are in Triton (Tillet et al. 2019, doi 10.1145/3315508.3329973), which compiles them for the GPU, or interprets
 them on a CPU where TRITON_INTERPRET=1 is set before they are imported.
@@ -17,12 +17,6 @@ import triton.language as tl
 
 LARGEST_POWER = tl.constexpr(120.0)
 """2^120 is a float32; 1 / (1 + 2^120) is 0 beside anything."""
-
-
-@triton.jit
-def power_of_two(exponent):
-    """2^exponent, large at most."""
-    return tl.exp2(tl.minimum(exponent, LARGEST_POWER))
 
 
 @triton.jit(do_not_specialize=["genes", "entries", "sets"])
@@ -102,7 +96,8 @@ def fill_blocks(
     BLOCK: tl.constexpr, COUNT: tl.constexpr,
 ):  # fmt: skip
     """Fill firsts and lasts (B, V, blocks): the first entry whose window ends in the block or later, and the one after
-    the last whose window begins in it or earlier, counted from the start of the set."""
+    the last whose window begins in it or earlier, counted from the start of the set.
+    """
     parts = tl.cdiv(blocks, COUNT)
     pair, part = tl.program_id(0) // parts, tl.program_id(0) % parts
     profile, number = (pair // sets).to(tl.int64), (pair % sets).to(tl.int64)
@@ -122,16 +117,16 @@ def running_sum_of_block(
 ):  # fmt: skip
     """The running sum at the positions of a block, whose windows are those of entries first .. last - 1.
 
-    Pointers are to the entries of the set, and to the base curve of the profile.
+    Pointers are to the entries of the set, and to the base curve of the profile. Windows are summed in type WIDE.
     """
     windows = tl.zeros(positions.shape, WIDE)
     for entry in range(first, last):
-        away = (tl.load(nodes + entry) - positions).to(base.dtype.element_ty) + tl.load(offsets + entry)
-        windows += (tl.load(steps + entry) / (1 + power_of_two(away * steepness))).to(WIDE)
-    # Windows apart: to a larger number each of them would be rounded.
-    level = tl.load(levels + first - 1, mask=first > 0, other=0.0).to(WIDE)
-    total = windows + (level - share.to(WIDE) * tl.load(base + positions, mask=inside, other=0.0).to(WIDE))
-    return tl.where(inside, total, 0.0).to(base.dtype.element_ty)
+        away = (tl.load(nodes + entry) - positions).to(offsets.dtype.element_ty) + tl.load(offsets + entry)
+        windows += (tl.load(steps + entry) / (1 + tl.exp2(tl.minimum(away * steepness, LARGEST_POWER)))).to(WIDE)
+    # Level and base are large and cancel: their difference is rounded, not they.
+    level = tl.load(levels + first - 1, mask=first > 0, other=0.0)
+    rest = level - share * tl.load(base + positions, mask=inside, other=0.0)
+    return tl.where(inside, rest.to(WIDE) + windows, 0.0)
 
 
 @triton.jit(do_not_specialize=["genes", "entries", "sets", "blocks"])
@@ -144,10 +139,10 @@ def trace_sets(
     """Fill curves (B, V, G) with running sums: a program per block of positions."""
     pair, block = (tl.program_id(0) // blocks).to(tl.int64), tl.program_id(0) % blocks
     profile, number = pair // sets, pair % sets
-    steepness = tl.load(numbers).to(base.dtype.element_ty)
+    steepness = tl.load(numbers).to(offsets.dtype.element_ty)
     start = profile * entries + tl.load(starts + number)
     first, last = tl.load(firsts + pair * blocks + block), tl.load(lasts + pair * blocks + block)
-    share = tl.load(shares + pair).to(base.dtype.element_ty)
+    share = tl.load(shares + pair)
     positions = block * BLOCK + tl.arange(0, BLOCK)
     inside = positions < genes
     curve = running_sum_of_block(
@@ -168,17 +163,17 @@ def score_sets(
 
         dES = Σ_t e_t C(t) / Z,   Z = Σ_t e_t,   e_t = exp((abs(C(t)) - peak) / τ_abs)
 
-    Fills scores, sums (Z) and peaks (B, V). Each lane keeps sums of its own, and its own peak where the softmax is steep;
-    otherwise the peak is 0.
+    Fills scores, sums (Z) and peaks (B, V). Each lane keeps sums of its own, and its own peak where the softmax is
+    steep; otherwise the peak is 0.
     """
     pair = tl.program_id(0).to(tl.int64)
     profile, number = pair // sets, pair % sets
-    steepness = tl.load(numbers).to(base.dtype.element_ty)
-    sharpness = (tl.load(inverse_taus + pair) * tl.load(numbers + 2)).to(base.dtype.element_ty)
+    steepness = tl.load(numbers).to(offsets.dtype.element_ty)
+    sharpness = (tl.load(inverse_taus + pair) * tl.load(numbers + 2)).to(offsets.dtype.element_ty)
     start = profile * entries + tl.load(starts + number)
-    share = tl.load(shares + pair).to(base.dtype.element_ty)
+    share = tl.load(shares + pair)
     lanes = tl.arange(0, BLOCK)
-    peak = tl.zeros((BLOCK,), base.dtype.element_ty)
+    peak = tl.zeros((BLOCK,), offsets.dtype.element_ty)
     total, weighted = peak, peak
     for block in range(blocks):
         positions = block * BLOCK + lanes
@@ -186,7 +181,7 @@ def score_sets(
         first, last = tl.load(firsts + pair * blocks + block), tl.load(lasts + pair * blocks + block)
         curve = running_sum_of_block(
             positions, inside, base + profile * genes, nodes + start, offsets + start, steps + start, levels + start,
-            share, first, last, steepness, base.dtype.element_ty,
+            share, first, last, steepness, offsets.dtype.element_ty,
         )  # fmt: skip
         height = tl.abs(curve)
         if STEEP:
@@ -204,7 +199,9 @@ def score_sets(
     tl.store(peaks + pair, top.to(tl.float64))
 
 
-@triton.jit(do_not_specialize=["profiles", "genes", "entries", "sets", "blocks", "chunks", "in_chunk", "reach", "slots"])
+@triton.jit(
+    do_not_specialize=["profiles", "genes", "entries", "sets", "blocks", "chunks", "in_chunk", "reach", "slots"]
+)
 def differentiate_sets(
     base, nodes, offsets, steps, levels, shares, starts, firsts, lasts, numbers,
     inverse_taus, scores, peaks, sums, gradients,
@@ -223,36 +220,36 @@ def differentiate_sets(
     program = tl.program_id(0)
     chunk, block = program % chunks, (program // chunks) % blocks
     profile = (program // chunks // blocks).to(tl.int64)
-    steepness = tl.load(numbers).to(base.dtype.element_ty)
+    steepness = tl.load(numbers).to(offsets.dtype.element_ty)
     positions = block * BLOCK + tl.arange(0, BLOCK)
     inside = positions < genes
-    gradient_of_base = tl.zeros((BLOCK,), base.dtype.element_ty)
+    gradient_of_base = tl.zeros((BLOCK,), offsets.dtype.element_ty)
     for number in range(chunk * in_chunk, tl.minimum((chunk + 1) * in_chunk, sets)):
         pair = profile * sets + number
         start = profile * entries + tl.load(starts + number)
         first, last = tl.load(firsts + pair * blocks + block), tl.load(lasts + pair * blocks + block)
-        share = tl.load(shares + pair).to(base.dtype.element_ty)
+        share = tl.load(shares + pair)
         if GIVEN:
-            slope = tl.load(gradients + pair * genes + positions, mask=inside, other=0.0).to(base.dtype.element_ty)
+            slope = tl.load(gradients + pair * genes + positions, mask=inside, other=0.0).to(offsets.dtype.element_ty)
         else:
             curve = running_sum_of_block(
                 positions, inside, base + profile * genes, nodes + start, offsets + start, steps + start,
-                levels + start, share, first, last, steepness, base.dtype.element_ty,
+                levels + start, share, first, last, steepness, offsets.dtype.element_ty,
             )  # fmt: skip
             inverse_tau = tl.load(inverse_taus + pair)
-            sharpness = (inverse_tau * tl.load(numbers + 2)).to(base.dtype.element_ty)
-            peak = tl.load(peaks + pair).to(base.dtype.element_ty)
-            factor = (tl.load(gradients + pair) / tl.load(sums + pair)).to(base.dtype.element_ty)
-            score = tl.load(scores + pair).to(base.dtype.element_ty)
-            away = (curve - score) * inverse_tau.to(base.dtype.element_ty)
+            sharpness = (inverse_tau * tl.load(numbers + 2)).to(offsets.dtype.element_ty)
+            peak = tl.load(peaks + pair).to(offsets.dtype.element_ty)
+            factor = (tl.load(gradients + pair) / tl.load(sums + pair)).to(offsets.dtype.element_ty)
+            score = tl.load(scores + pair).to(offsets.dtype.element_ty)
+            away = (curve - score) * inverse_tau.to(offsets.dtype.element_ty)
             e = tl.exp2((tl.abs(curve) - peak) * sharpness)
             slope = tl.where(inside, factor * e * (1 + tl.where(curve >= 0, away, -away)), 0.0)
-        gradient_of_base -= share * slope
+        gradient_of_base -= share.to(offsets.dtype.element_ty) * slope
         tl.store(block_sums + pair * blocks + block, tl.sum(slope.to(tl.float64), 0))
         for entry in range(first, last):
             node = tl.load(nodes + start + entry)
-            away = (node - positions).to(base.dtype.element_ty) + tl.load(offsets + start + entry)
-            sigmoid = 1 / (1 + power_of_two(away * steepness))
+            away = (node - positions).to(offsets.dtype.element_ty) + tl.load(offsets + start + entry)
+            sigmoid = 1 / (1 + tl.exp2(tl.minimum(away * steepness, LARGEST_POWER)))
             slot = block - tl.maximum(node - reach, 0) // BLOCK
             at = (slot.to(tl.int64) * profiles * entries) + start + entry
             touched = (slot >= 0) & (slot < slots)
@@ -263,13 +260,14 @@ def differentiate_sets(
 
 
 @triton.jit
-def gradient_of_levels(to_levels, block_sums, node, at, inside, profiles, entries, blocks, reach, slots, BLOCK: tl.constexpr):
+def gradient_of_levels(to_levels, block_sums, node, at, inside, slots_apart, blocks, reach, slots, BLOCK: tl.constexpr):
     """∂L/∂step of entries, but for a constant of the set: what the blocks that their windows touch gave, less the sum
-    of ∂L/∂C over all positions up to there, in the place of the sum over all that follow."""
+    of ∂L/∂C over all positions up to there, in the place of the sum over all that follow.
+    """
     last_block = tl.minimum((node + reach) // BLOCK, blocks - 1)
     level = tl.zeros(node.shape, tl.float64)
     for slot in range(slots):
-        level += tl.load(to_levels + slot * profiles * entries + at, mask=inside, other=0.0).to(tl.float64)
+        level += tl.load(to_levels + slot * slots_apart + at, mask=inside, other=0.0).to(tl.float64)
     for block in range(blocks):
         level -= tl.where(block <= last_block, tl.load(block_sums + block), 0.0)
     return level
@@ -284,7 +282,8 @@ def finish_gradients(
 ):  # fmt: skip
     """Fill to_weights and to_ranks (B, E), ∂L/∂weight and ∂L/∂rank of the gene of each entry: a program per set.
 
-        ∂L/∂weight_i = (u_i - Σ_hits weight_k / N_R u_k) / N_R,   u = ∂L/∂step        ∂L/∂rank_i = -step_i / τ Σ ∂L/∂C σ'
+        ∂L/∂weight_i = (u_i - Σ_hits weight_k / N_R u_k) / N_R,   u = ∂L/∂step
+        ∂L/∂rank_i   = -step_i / τ Σ_t ∂L/∂C(t) σ'(t)
 
     A constant in u cancels. Misses have no weight; where all weights are 0 they have no gradient.
     """
@@ -301,7 +300,7 @@ def finish_gradients(
         inside, at = entry < stop, profile * entries + entry
         node = tl.load(nodes + at, mask=inside, other=0)
         hit = inside & (tl.load(keys + at, mask=inside, other=1) % 2 == 0)
-        level = gradient_of_levels(to_levels, sums, node, at, inside, profiles, entries, blocks, reach, slots, BLOCK)
+        level = gradient_of_levels(to_levels, sums, node, at, inside, slots_apart, blocks, reach, slots, BLOCK)
         weight = tl.load(steps + at, mask=inside, other=0.0).to(tl.float64) - share
         mean += tl.where(hit, weight * level, 0.0)
     mean_level = tl.sum(mean, 0)
@@ -310,7 +309,7 @@ def finish_gradients(
         inside, at = entry < stop, profile * entries + entry
         node = tl.load(nodes + at, mask=inside, other=0)
         hit = inside & (tl.load(keys + at, mask=inside, other=1) % 2 == 0)
-        level = gradient_of_levels(to_levels, sums, node, at, inside, profiles, entries, blocks, reach, slots, BLOCK)
+        level = gradient_of_levels(to_levels, sums, node, at, inside, slots_apart, blocks, reach, slots, BLOCK)
         place = tl.zeros((ENTRIES,), tl.float64)
         for slot in range(slots):
             place += tl.load(to_places + slot * slots_apart + at, mask=inside, other=0.0).to(tl.float64)

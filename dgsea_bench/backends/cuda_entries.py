@@ -1,0 +1,179 @@
+"""The entries of gene sets in ranked profiles, as `dgsea_bench.kernels.triton_sets` wants them."""
+
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dgsea_bench.backends.cuda_portions import Portion, portions
+
+ENTRIES = 128
+"""Entries of a set that are prepared at once."""
+
+COUNTED_BLOCKS = 64
+"""Blocks of positions whose entries are counted at once."""
+
+LANES = 128
+"""Positions of a block to each group of 32 threads: four to a thread."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The arguments that `SETS` lists."""
+
+    weights: Tensor
+    ranks: Tensor
+    order: Tensor
+    base: Tensor
+    offsets: Tensor
+    indices: Tensor
+    permutations: Tensor
+    tau_prefix: float
+    width: float
+    single: bool
+    block: int
+    memory: float
+
+    @property
+    def real(self) -> torch.dtype:
+        """The type of what is made for each position, and each entry and position."""
+        return torch.float32 if self.single else torch.float64
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of positions."""
+        return -(-self.ranks.shape[1] // self.block)
+
+    @property
+    def reach(self) -> int:
+        """Positions from the middle of a window to its end."""
+        return min(math.ceil(self.width * self.tau_prefix) + 1, self.ranks.shape[1])
+
+    @property
+    def slots(self) -> int:
+        """Blocks that a window touches at most."""
+        return min(2 * self.reach // self.block + 2, self.blocks)
+
+    @property
+    def numbers(self) -> Tensor:
+        """(3,) log2(e) / τ_prefix, 1 / τ_prefix and log2(e) in float64: as plain arguments they would be rounded."""
+        log2_e = math.log2(math.e)
+        values = log2_e / self.tau_prefix, 1 / self.tau_prefix, log2_e
+        return torch.tensor(values, dtype=torch.float64, device=self.ranks.device)
+
+    @property
+    def blocks_and_warps(self) -> dict[str, int]:
+        """The constants of kernels that work block by block."""
+        return {"BLOCK": self.block, "warps": min(8, max(1, self.block // LANES))}
+
+    def portions(self, memory: float) -> Iterator[Portion]:
+        """What fits into so many bytes at once."""
+        (profiles, genes), sizes = self.ranks.shape, np.diff(self.offsets.cpu().numpy())
+        return portions(profiles, genes, sizes, len(self.permutations), self.blocks, self.slots, memory)
+
+    def of(self, profiles: slice) -> "Inputs":
+        """The same for some of the profiles."""
+        ranked = ("weights", "ranks", "order", "base")
+        return replace(self, **{name: getattr(self, name)[profiles].contiguous() for name in ranked})
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The entries of V sets, P sets under each of some permutations, in each of B profiles; see `triton_sets`."""
+
+    keys: Tensor
+    starts: Tensor
+    nodes: Tensor
+    offsets: Tensor
+    steps: Tensor
+    levels: Tensor
+    shares: Tensor
+    totals: Tensor
+    firsts: Tensor
+    lasts: Tensor
+
+    @property
+    def curves(self) -> tuple[Tensor, ...]:
+        """What running sums are made of, beside the base curve."""
+        return self.nodes, self.offsets, self.steps, self.levels, self.shares, self.starts, self.firsts, self.lasts
+
+
+def kernels() -> Any:
+    """The module of Triton kernels, loaded when it is first needed: it is not installed everywhere."""
+    from dgsea_bench.kernels import triton_sets
+
+    return triton_sets
+
+
+def launch(kernel: Any, programs: int, *arguments: Any, warps: int = 4, **constants: Any) -> None:
+    """Run so many programs of a kernel on the device and the current stream of its first argument."""
+    device = arguments[0].device
+    chosen: AbstractContextManager[Any] = torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+    with chosen:
+        kernel[(programs,)](*arguments, **constants, num_warps=warps)
+
+
+def list_entries(some: Inputs, part: Portion) -> Listing:
+    """The entries of the sets and permutations of a portion, for profiles that were chosen already."""
+    (profiles, genes), device = some.ranks.shape, some.ranks.device
+    keys, lengths = _sorted_keys(some, part)
+    entries, sets = keys.shape[1], len(lengths)
+    starts = torch.from_numpy(np.concatenate([[0], lengths.cumsum()])).to(device)
+    real = some.real
+
+    def room(*shape: int, dtype: torch.dtype) -> Tensor:
+        return torch.empty(profiles, *shape, dtype=dtype, device=device)
+
+    nodes, levels = room(entries, dtype=torch.int32), room(entries, dtype=torch.float64)
+    offsets, steps = room(entries, dtype=real), room(entries, dtype=real)
+    shares, totals = room(sets, dtype=torch.float64), room(sets, dtype=torch.float64)
+    firsts, lasts = room(sets, some.blocks, dtype=torch.int32), room(sets, some.blocks, dtype=torch.int32)
+    launch(
+        kernels().fill_entries,
+        profiles * sets,
+        *(keys, some.order, some.ranks, some.weights, starts),
+        *(nodes, offsets, steps, levels, shares, totals, genes, entries, sets),
+        ENTRIES=ENTRIES,
+    )
+    launch(
+        kernels().fill_blocks,
+        profiles * sets * -(-some.blocks // COUNTED_BLOCKS),
+        *(nodes, starts, firsts, lasts, entries, sets, some.blocks, some.reach, int(lengths.max()).bit_length()),
+        BLOCK=some.block,
+        COUNT=COUNTED_BLOCKS,
+    )
+    return Listing(keys, starts, nodes, offsets, steps, levels, shares, totals, firsts, lasts)
+
+
+def _sorted_keys(some: Inputs, part: Portion) -> tuple[Tensor, np.ndarray]:
+    """Keys (B, E) int32 of the entries of V sets, in order, and the number of entries (V,) of each set."""
+    genes, device = some.ranks.shape[1], some.ranks.device
+    permutations = some.permutations[part.permutations]
+    count = len(permutations)
+    edges = some.offsets.cpu().numpy()[part.sets.start : part.sets.stop + 1]
+    sizes = np.diff(edges)
+    large = 2 * sizes > genes
+    place = torch.empty_like(some.order, dtype=torch.int32)
+    place.scatter_(1, some.order, torch.arange(genes, dtype=torch.int32, device=device).expand_as(place))
+
+    members = permutations[:, some.indices[edges[0] : edges[-1]]].long()  # (K, members)
+    of_set = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes)).to(device)
+    first_keys = 2 * genes * torch.arange(count * len(sizes), dtype=torch.int32, device=device).view(count, -1)
+    keys = []
+    if not large.all():
+        chosen = torch.from_numpy(np.flatnonzero(np.repeat(~large, sizes))).to(device)
+        within = 2 * place[:, members[:, chosen].flatten()]
+        keys.append(within + first_keys[:, of_set[chosen]].flatten())
+    if large.any():
+        is_miss = torch.ones(count, len(sizes), genes, dtype=torch.int32, device=device)
+        is_miss[torch.arange(count, device=device)[:, None], of_set, members] = 0
+        which = torch.from_numpy(np.flatnonzero(large)).to(device)
+        odd = first_keys[:, which, None] + is_miss[:, which]
+        keys.append((odd + 2 * place[:, None, None]).flatten(1))
+    lengths = np.tile(np.where(large, genes, sizes), count)
+    return torch.cat(keys, dim=1).sort(-1).values, lengths
