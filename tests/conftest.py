@@ -55,6 +55,12 @@ def data() -> Path:
 
 
 @pytest.fixture
+def interpreted(monkeypatch):
+    """Kernels of Triton run in its interpreter, on the CPU: set before they are first loaded."""
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+
+
+@pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache of data files, and no other folder of them."""
     folder = tmp_path / "cache"

@@ -12,6 +12,7 @@ from dgsea_bench.testing import CHECKS, ContractError, check_backend
 
 
 @pytest.mark.parametrize("name", dg.backends())
+@pytest.mark.usefixtures("interpreted")
 def test_registered_backend_keeps_its_contract(name):
     assert check_backend(name) == list(CHECKS)
 
