@@ -6,10 +6,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from dgsea_bench.bench import memory, stopwatches
+from dgsea_bench.backends import Exact
+from dgsea_bench.bench import measure, measure_significance, memory, stopwatches
 from dgsea_bench.bench.memory import Peak, limit_gpu_memory, peak_memory
 from dgsea_bench.bench.metrics import METRICS
+from dgsea_bench.bench.reference import Reference
+from dgsea_bench.bench.scenario import Case, MeasureSettings
+from dgsea_bench.bench.spec import Spec
 from dgsea_bench.bench.stopwatches import GpuStopwatch, ProcessorStopwatch, is_gpu, stopwatch_for
+from dgsea_bench.core.params import EnrichmentParams, NullParams
+from dgsea_bench.data.sources import SyntheticSource
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 
@@ -130,6 +136,41 @@ def test_the_peak_of_a_gpu_is_above_what_was_there(monkeypatch):
         told.append("work")
     assert (used.mib, used.reserved_mib) == (7.0, 12.0)
     assert told == ["synchronize", "empty_cache", "reset_peak_memory_stats", "work", "synchronize"]
+
+
+@pytest.mark.parametrize("task", ["enrichment", "significance"])
+def test_a_gpu_has_done_the_whole_call_before_its_memory_is_measured(task, tmp_path, monkeypatch):
+    calls = []
+
+    class Noted(Peak):
+        def metrics(self, phase):
+            calls.append(phase)
+            return super().metrics(phase)
+
+    rank = Exact.rank
+    monkeypatch.setattr(Exact, "rank", lambda *its: calls.append(its[1].shape[1]) or rank(*its))
+    monkeypatch.setattr(memory, "Peak", Noted)
+    for module in (measure, measure_significance):
+        monkeypatch.setattr(module, "is_gpu", lambda _: True)
+    case = Case(
+        task=task,
+        source=SyntheticSource(genes=150, sets=12, set_size=5),
+        params=EnrichmentParams(),
+        null=NullParams(permutations=20) if task == "significance" else None,
+        backend="exact",
+        measure=MeasureSettings(timed=False),
+    )
+    run = {"enrichment": measure.measure_case, "significance": measure_significance.measure_significance}[task]
+    assert run(case, Reference(), tmp_path)["status"] == "done"
+    first = "forward" if task == "enrichment" else "null"
+    before = calls[: calls.index(first)]
+    assert set(before) == {100, 150}
+    assert before.count(150) == 3  # of scores without and with their gradient; of the only profile, first and again
+
+
+def test_a_truth_is_computed_on_the_processor_wherever_its_case_runs():
+    case = Case(source=SyntheticSource(), params=EnrichmentParams(), backend="exact", device="cuda:1")
+    assert [Spec(task=task, case=case).device for task in ("case", "reference")] == ["cuda:1", "cpu"]
 
 
 @GPU
