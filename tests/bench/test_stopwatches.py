@@ -165,7 +165,8 @@ def test_a_gpu_has_done_the_whole_call_before_its_memory_is_measured(task, tmp_p
     first = "forward" if task == "enrichment" else "null"
     before = calls[: calls.index(first)]
     assert set(before) == {100, 150}
-    assert before.count(150) == 3  # of scores without and with their gradient; of the only profile, first and again
+    # Scores: forward and both ways to warm up, forward to measure. NES: to warm up, to measure, and for its results.
+    assert before.count(150) == 3
 
 
 def test_a_truth_is_computed_on_the_processor_wherever_its_case_runs():
