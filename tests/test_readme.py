@@ -116,7 +116,7 @@ def test_the_settings_of_a_measurement_are_the_defaults():
     shown = tomllib.loads(block("toml", "[measure]"))["measure"]
     known = MeasureSettings().model_dump()
     assert shown == {name: known[name] for name in shown}
-    assert known.keys() - shown.keys() == {"timed", "memory_limit"}
+    assert known.keys() - shown.keys() == {"timed", "memory_limit", "reference_max_terms"}
 
 
 def commands(containing: str) -> list[list[str]]:
@@ -125,7 +125,7 @@ def commands(containing: str) -> list[list[str]]:
     return [shlex.split(line)[3:] for line in lines if line.startswith("python -m dgsea_bench")]
 
 
-@pytest.mark.parametrize("words", [*commands("--set genes"), *commands("dask scheduler")])
+@pytest.mark.parametrize("words", [*commands("--set genes"), *commands("sweep gpu"), *commands("dask scheduler")])
 def test_the_commands_of_a_sweep_can_be_given(words, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["dgsea_bench", *words, *(["--dry-run"] if words[0] == "sweep" else [])])

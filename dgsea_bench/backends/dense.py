@@ -15,6 +15,10 @@ at 12,000 genes."""
 KEPT_ELEMENTS = 2**22
 """Tables of up to 32 MiB in all are kept for the backward pass; larger ones are computed again."""
 
+GPU_FACTOR = 2**6
+"""Off the CPU both are so many times as large, tiles of 512 MiB and kept tables of 2 GiB: a GPU has no cache that holds
+them, and smaller ones leave most of it idle while the next kernel is launched."""
+
 
 def sigmoid_sum(
     weights: Float64[Tensor, "profiles sums sources"],
@@ -37,7 +41,8 @@ class _SigmoidSum(torch.autograd.Function):
     def forward(ctx: Any, weights: Tensor, sources: Tensor, queries: Tensor, tau: float) -> Tensor:
         result = weights.new_empty(*weights.shape[:2], queries.shape[1])
         kept = []
-        keep = any(ctx.needs_input_grad) and sources.numel() * queries.shape[1] <= KEPT_ELEMENTS
+        most = KEPT_ELEMENTS * _factor(sources)
+        keep = any(ctx.needs_input_grad) and sources.numel() * queries.shape[1] <= most
         buffer = None if keep else sources.new_empty(0)
         for profiles, span in _tiles(sources, queries):
             table = _table(sources[profiles], queries[profiles, span], tau, buffer)
@@ -81,11 +86,16 @@ class _SigmoidSum(torch.autograd.Function):
 def _tiles(sources: Tensor, queries: Tensor) -> Iterator[tuple[slice, slice]]:
     """Slices of profiles and of queries that cut the (profiles, queries, sources) table into tiles."""
     (profiles, width), height = sources.shape, queries.shape[1]
-    rows = min(height, max(1, TILE_ELEMENTS // width))
-    depth = min(profiles, max(1, TILE_ELEMENTS // (width * rows)))
+    elements = TILE_ELEMENTS * _factor(sources)
+    rows = min(height, max(1, elements // width))
+    depth = min(profiles, max(1, elements // (width * rows)))
     for first in range(0, profiles, depth):
         for top in range(0, height, rows):
             yield slice(first, min(first + depth, profiles)), slice(top, min(top + rows, height))
+
+
+def _factor(sources: Tensor) -> int:
+    return 1 if sources.device.type == "cpu" else GPU_FACTOR
 
 
 def _table(sources: Tensor, queries: Tensor, tau: float, buffer: Tensor | None) -> Tensor:

@@ -25,7 +25,7 @@ from dgsea_bench.data.places import DATA_VARIABLE
 PACKAGES = (
     *("dgsea-bench", "torch", "numpy", "scipy", "pandas", "numba", "llvmlite", "gseapy", "pyarrow", "pydantic"),
     *("seaborn", "matplotlib", "jinja2", "typer", "rich", "jaxtyping", "filelock", "dask", "distributed"),
-    *("h5py", "pooch", "requests", "urllib3", "asv"),
+    *("h5py", "pooch", "requests", "urllib3", "asv", "triton"),
 )
 VARIABLES = (
     *("OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_PLACES", "OMP_PROC_BIND", "OMP_SCHEDULE", "OMP_STACKSIZE"),
@@ -40,6 +40,7 @@ VARIABLES = (
     *("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE", "PYTORCH_ALLOC_CONF"),
     *("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_NO_CUDA_MEMORY_CACHING", "NVIDIA_TF32_OVERRIDE", "CUDA_DEVICE_ORDER"),
     *("CUDA_LAUNCH_BLOCKING", "CUDA_MODULE_LOADING", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG"),
+    *("TRITON_INTERPRET", "TRITON_DEBUG", "TRITON_DEFAULT_FP_FUSION", "TRITON_PTXAS_PATH", "DISABLE_PTXAS_OPT"),
     *("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_"),
 )
 """Environment variables that change times or results. Never by a pattern: others may hold secrets."""

@@ -102,7 +102,8 @@ def _in_fresh_process(spec: Spec, folder: Path, cores: list[int], cancelled: Can
         **outcome.fields.get("process", {}),
     }
     if outcome.status == "out of memory":
-        told = f"more than the {process['memory_limit_gib']:.4g} GiB that it may take" if memory_limit else "too much"
+        limit = process["memory_limit_gib"]  # on a GPU the process knows it
+        told = f"more than the {limit:.4g} GiB that it may take" if limit else "too much"
         outcome = replace(outcome, reason=f"{told}: {outcome.reason}")
     flags = [*outcome.fields.get("flags", []), *late, *_unfair(spec, cores), *_printed(folder)]
     return replace(outcome, fields={**outcome.fields, "flags": flags, "process": process})
@@ -210,7 +211,7 @@ def _memory_limit(spec: Spec) -> int | None:
     None on a GPU, where the allocator is told (an address space that is limited breaks CUDA), and where the system does
     not heed such a limit.
     """
-    if torch.device(spec.case.device).type != "cpu" or sys.platform != "linux":
+    if torch.device(spec.device).type != "cpu" or sys.platform != "linux":
         return None
     if spec.case.measure.memory_limit is not None:
         wanted = int(spec.case.measure.memory_limit * 2**30)

@@ -1,7 +1,6 @@
 """One case measured: values and gradient against the truth, then time and peak memory."""
 
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,9 @@ from dgsea_bench.bench.metrics import (
     accuracy_by_profile,
     accuracy_metrics,
 )
-from dgsea_bench.bench.reference import Reference, too_large, upstream, value_and_gradient
+from dgsea_bench.bench.reference import Reference, too_large, too_many_terms, upstream, value_and_gradient
 from dgsea_bench.bench.scenario import Case, case_backend
+from dgsea_bench.bench.stopwatches import is_gpu, stopwatch_for
 from dgsea_bench.core.files import write_whole
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.data.problem import Problem
@@ -42,6 +42,8 @@ def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, A
     scores = problem.scores.to(case.device, getattr(torch, case.dtype))
     gene_sets = problem.gene_sets.to(case.device)
     warm_up(backend, case)
+    if is_gpu(case.device):
+        _warm_up_at_full_size(backend, case, scores, gene_sets)
 
     metrics, found, ranking = _accuracy_and_memory(backend, case, scores, gene_sets, reference)
     value = np.asarray(found.value)
@@ -52,7 +54,7 @@ def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, A
         details / "curves.parquet",
         _curve(backend, ranking, gene_sets, value if reference.classical is None else reference.classical),
     )
-    without_truth = too_large(case, problem) if backend.target == "dgsea" else None
+    without_truth = (too_large if backend.target == "dgsea" else too_many_terms)(case, problem)
     outcome: dict[str, Any] = {
         "status": "done",
         "problem": facts(problem),
@@ -77,7 +79,7 @@ def _accuracy_and_memory(
     with peak_memory(case.device) as forward, torch.no_grad():
         ranking = backend.rank(scores, case.params)
         result = backend.enrichment_score(ranking, gene_sets)
-    metrics["forward_peak_mib"] = forward.mib
+    metrics |= forward.metrics("forward")
     value = result.double().cpu().numpy()
     if not np.isfinite(value).all():
         raise RuntimeError(f"{case.label} returned scores that are not finite")
@@ -89,7 +91,7 @@ def _accuracy_and_memory(
     if backend.differentiable:
         with peak_memory(case.device) as step:
             _, gradient, _ = value_and_gradient(backend, scores, gene_sets, case.params)
-        metrics["step_peak_mib"] = step.mib
+        metrics |= step.metrics("step")
         if not np.isfinite(gradient).all():
             raise RuntimeError(f"{case.label} returned a gradient that is not finite")
         metrics |= accuracy_metrics(Computed(None, gradient), truth, None)
@@ -114,26 +116,24 @@ def _rank_error(scores: torch.Tensor, ranking: Ranking) -> float:
 
 def _timings(backend: Backend, case: Case, scores: torch.Tensor, gene_sets: GeneSets) -> pd.DataFrame:
     """Raw seconds of each repeat: forward without gradient; and forward + backward (step), backward alone."""
-
-    def clock() -> float:
-        if torch.device(case.device).type == "cuda":
-            torch.cuda.synchronize(case.device)
-        return perf_counter()
+    watch = stopwatch_for(case.device)
 
     def forward() -> dict[str, float]:
-        start = clock()
+        watch.rest()
+        start = watch.mark()
         with torch.no_grad():
             backend.enrichment_score(backend.rank(scores, case.params), gene_sets)
-        return {"forward": clock() - start}
+        return {"forward": watch.seconds(start, watch.mark())}
 
     def step() -> dict[str, float]:
         leaf = scores.detach().clone().requires_grad_()
-        start = clock()
+        watch.rest()
+        start = watch.mark()
         value = backend.enrichment_score(backend.rank(leaf, case.params), gene_sets)
-        between = clock()
+        between = watch.mark()
         value.backward(weights)
-        end = clock()
-        return {"step": end - start, "backward": end - between}
+        end = watch.mark()
+        return {"step": watch.seconds(start, end), "backward": watch.seconds(between, end)}
 
     timings = repeat(forward, case.measure)
     if backend.differentiable:
@@ -155,6 +155,14 @@ def warm_up(backend: Backend, case: Case) -> None:
             value_and_gradient(backend, scores, gene_sets, case.params)
         else:
             backend.enrichment_score(backend.rank(scores, case.params), gene_sets)
+
+
+def _warm_up_at_full_size(backend: Backend, case: Case, scores: torch.Tensor, gene_sets: GeneSets) -> None:
+    """On a GPU kernels are compiled for classes of sizes, and those that choose among variants try them all first."""
+    with torch.no_grad():
+        backend.enrichment_score(backend.rank(scores, case.params), gene_sets)
+    if backend.differentiable:
+        value_and_gradient(backend, scores, gene_sets, case.params)
 
 
 def _per_set(problem: Problem, value: np.ndarray, reference: Reference) -> pd.DataFrame:

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from dgsea_bench.bench.metrics import (
 )
 from dgsea_bench.bench.reference import Reference, null_of_profile, too_large, value_and_gradient
 from dgsea_bench.bench.scenario import Case, contestant
+from dgsea_bench.bench.stopwatches import is_gpu, stopwatch_for
 from dgsea_bench.bench.witnesses import Witness
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import NullParams
@@ -55,6 +55,8 @@ def measure_significance(case: Case, reference: Reference, details: Path) -> dic
     scores = problem.scores.to(case.device, getattr(torch, case.dtype))
     gene_sets = problem.gene_sets.to(case.device)
     run = _runner(method, case)
+    if is_gpu(case.device):  # compiled at first use for classes of sizes, and variants are tried
+        run(scores[:1], gene_sets, null_of_profile(case, case.null, 0))
     with peak_memory(case.device) as first:
         run(scores[:1], gene_sets, null_of_profile(case, case.null, 0))
     results = [run(scores[profile, None], gene_sets, null) for profile, null in _nulls(case, case.null, len(scores))]
@@ -65,7 +67,7 @@ def measure_significance(case: Case, reference: Reference, details: Path) -> dic
     agreeing = _per_profile(table, compare=method.target == "dgsea" or isinstance(method, Witness))
     profiles = facts_of_profiles(problem).merge(agreeing, on="profile", validate="one_to_one")
     write_table(details / "profiles.parquet", profiles)
-    metrics = {"null_peak_mib": first.mib} | _agreement(table, profiles, scores.shape[0])
+    metrics = first.metrics("null") | _agreement(table, profiles, scores.shape[0])
     metrics["nes_missing"] = float(table["nes"].isna().mean())
     if problem.shifts is not None and not problem.shifts.any():
         metrics |= _calibration(table, scores.shape[0], attainable=case.null.p_value == "fgsea")
@@ -116,14 +118,14 @@ def _nulls(case: Case, null: NullParams, count: int) -> list[tuple[int, NullPara
 def _timings(run: Run, case: Case, null: NullParams, scores: Tensor, gene_sets: GeneSets) -> pd.DataFrame:
     """Raw seconds of each call, which take one profile after the other."""
     turns = itertools.cycle(_nulls(case, null, len(scores)))
+    watch = stopwatch_for(case.device)
 
     def call() -> dict[str, float]:
         profile, own = next(turns)
-        start = perf_counter()
+        watch.rest()
+        start = watch.mark()
         run(scores[profile, None], gene_sets, own)
-        if torch.device(case.device).type == "cuda":
-            torch.cuda.synchronize(case.device)
-        return {"null": perf_counter() - start}
+        return {"null": watch.seconds(start, watch.mark())}
 
     return repeat(call, case.measure)
 

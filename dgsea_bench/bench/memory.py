@@ -6,12 +6,13 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 
 from dgsea_bench.bench.control_groups import bytes_left
+from dgsea_bench.bench.stopwatches import is_gpu
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 OF_SYSTEM, EVENTS = Path("/proc/meminfo"), Path("/proc/vmstat")
@@ -21,23 +22,44 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
 
 
+@dataclass
+class Peak:
+    """The peak of a block above its start, known once it has ended.
+
+    Attributes:
+        mib: resident memory, or what a GPU's allocator gave out.
+        reserved_mib: on a GPU, what its allocator took from the device for that; None on a CPU.
+    """
+
+    mib: float = float("nan")
+    reserved_mib: float | None = None
+
+    def metrics(self, phase: str) -> dict[str, float]:
+        """``forward_peak_mib``, and on a GPU ``forward_reserved_mib``."""
+        reserved = {} if self.reserved_mib is None else {f"{phase}_reserved_mib": self.reserved_mib}
+        return {f"{phase}_peak_mib": self.mib} | reserved
+
+
 @contextmanager
-def peak_memory(device: str) -> Iterator[SimpleNamespace]:
-    """Yields an object whose `mib` is, after the block, the peak above the start of the block.
+def peak_memory(device: str) -> Iterator[Peak]:
+    """Yields an object that holds, after the block, the peak above the start of the block.
 
     On Linux this is VmHWM, reset by writing 5 to /proc/self/clear_refs, over VmRSS. Elsewhere it is the growth of
-    ru_maxrss, which never falls, so that in a process of its own the first and largest block counts.
+    ru_maxrss, which never falls, so that in a process of its own the first and largest block counts. On a GPU it is
+    what torch's allocator says, after it has given back what it kept for later, which would count as reserved before.
     """
-    result = SimpleNamespace(mib=float("nan"))
-    if torch.device(device).type == "cuda":
+    result = Peak()
+    gc.collect()
+    if is_gpu(device):
         torch.cuda.synchronize(device)
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
+        allocated, reserved = torch.cuda.memory_allocated(device), torch.cuda.memory_reserved(device)
         yield result
         torch.cuda.synchronize(device)
-        result.mib = (torch.cuda.max_memory_allocated(device) - before) / 2**20
+        result.mib = (torch.cuda.max_memory_allocated(device) - allocated) / 2**20
+        result.reserved_mib = (torch.cuda.max_memory_reserved(device) - reserved) / 2**20
         return
-    gc.collect()
     with _blocks_of_their_own():
         if _can_reset_peak():
             before = _status_bytes("VmRSS")
@@ -132,9 +154,12 @@ def limit_gpu_memory(device: str, gib: float | None, share: int) -> dict[str, fl
     Returns:
         ``memory_limit_gib``; nothing on a CPU, whose limit is that of the process.
     """
-    if torch.device(device).type != "cuda":
+    if not is_gpu(device):
         return {}
-    free, total = torch.cuda.mem_get_info(device)
+    # The fraction is of a device with a number: torch takes "cuda" alone for none.
+    index = torch.device(device).index
+    number = torch.cuda.current_device() if index is None else index
+    free, total = torch.cuda.mem_get_info(number)
     size = SHARE_OF_AVAILABLE * free / share if gib is None else min(gib * 2**30, total)
-    torch.cuda.set_per_process_memory_fraction(size / total, device)
+    torch.cuda.set_per_process_memory_fraction(size / total, number)
     return {"memory_limit_gib": round(size / 2**30, 3)}

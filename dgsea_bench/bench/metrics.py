@@ -60,11 +60,16 @@ METRICS: Mapping[str, Metric] = {
     "gradient_repeatability": Metric("cosine of the gradients at two draws of the noise", "", "higher", -1.0),
     "null_seconds": Metric("time of a profile's NES, null distribution included", "s", "lower"),
     "null_peak_mib": Metric("peak memory of a profile's NES", "MiB", "lower"),
+    "null_reserved_mib": Metric("peak memory that a GPU's allocator reserved for a profile's NES", "MiB", "lower"),
     "forward_seconds": Metric("time of the forward pass", "s", "lower"),
     "backward_seconds": Metric("time of the backward pass", "s", "lower"),
     "step_seconds": Metric("time of forward and backward pass", "s", "lower"),
     "forward_peak_mib": Metric("peak memory of the forward pass", "MiB", "lower"),
+    "forward_reserved_mib": Metric("peak memory that a GPU's allocator reserved for the forward pass", "MiB", "lower"),
     "step_peak_mib": Metric("peak memory of forward and backward pass", "MiB", "lower"),
+    "step_reserved_mib": Metric(
+        "peak memory that a GPU's allocator reserved for forward and backward pass", "MiB", "lower"
+    ),
 }
 """Times are medians of calls, correlations and overlaps of profiles; ``<name>_q1`` and ``<name>_q3`` beside them are
 quartiles. ``<name>_low`` and ``<name>_high`` are a 95 % interval: of the median of a time over calls; of ``p_below``

@@ -54,6 +54,8 @@ def compute_reference(case: Case) -> Reference:
     """The truth for a case, from scores as the case sees them (rounded to its dtype)."""
     problem = case.source.load()
     scores = problem.scores.to(getattr(torch, case.dtype)).double()
+    if case.null is None and too_many_terms(case, problem):
+        return Reference()
     hard = Hard()
     # The derived path, running sum and extremum, not the shortcut over hits that is being measured.
     classical = Backend.enrichment_score(hard, hard.rank(scores, case.params), problem.gene_sets).numpy()
@@ -96,7 +98,19 @@ def null_of_profile(case: Case, null: NullParams, profile: int) -> NullParams:
 def too_large(case: Case, problem: Problem) -> str | None:
     """Why there is no truth for this problem, if there is none."""
     genes, most = problem.scores.shape[1], case.measure.reference_max_genes
-    return f"the scenario computes no truth beyond {most:,} genes (here {genes:,})" if genes > most else None
+    if genes > most:
+        return f"the scenario computes no truth beyond {most:,} genes (here {genes:,})"
+    return too_many_terms(case, problem)
+
+
+def too_many_terms(case: Case, problem: Problem) -> str | None:
+    """Why the sums of its truth are too long, if they are; a null distribution has those of each permutation."""
+    profiles, genes = problem.scores.shape
+    draws = 1 if case.null is None else case.null.permutations
+    terms, most = profiles * len(problem.gene_sets) * draws * genes**2, case.measure.reference_max_terms
+    if most is None or terms <= most:
+        return None
+    return f"the scenario computes no truth of more than {most:.0e} terms (here {terms:.0e})"
 
 
 def value_and_gradient(
@@ -111,7 +125,8 @@ def value_and_gradient(
     value = backend.enrichment_score(ranking, gene_sets)
     value.backward(upstream(value))
     assert leaf.grad is not None  # noqa: S101 (for the type checker)
-    return value.detach().double().cpu().numpy(), leaf.grad.double().cpu().numpy(), ranking
+    # Widened where they are read, so that a GPU's peak memory is that of the computation.
+    return value.detach().cpu().double().numpy(), leaf.grad.cpu().double().numpy(), ranking
 
 
 def upstream(value: torch.Tensor) -> torch.Tensor:

@@ -44,6 +44,8 @@ class MeasureSettings(_Model):
         interval, max_seconds: they go on until the 95 % interval of the median time lies within that share of it, or
             for so many seconds, whichever comes first.
         reference_max_genes: no truth is computed for more genes (its cost grows with their square).
+        reference_max_terms: nor where its sums have more terms: profiles × sets × permutations × genes². Classical
+            scores are left out too. None: however many.
         time_limit: seconds that one case may take in all before it is stopped.
         memory_limit: GiB that the process of one case may take; what it loads takes nearly 0.5. None: nine tenths of
             what is available when it starts.
@@ -55,6 +57,7 @@ class MeasureSettings(_Model):
     max_seconds: float = Field(2.0, ge=0, allow_inf_nan=False)
     interval: float = Field(0.05, gt=0, allow_inf_nan=False)
     reference_max_genes: int = Field(20_000, ge=2)
+    reference_max_terms: int | None = Field(None, ge=1)
     time_limit: float = Field(900.0, gt=0, allow_inf_nan=False)
     memory_limit: float | None = Field(None, ge=0.5, allow_inf_nan=False)
 
@@ -121,6 +124,8 @@ class Case(_Model):
         """
         content = self.model_dump(mode="json", include={"source", "params", "dtype"})
         content |= {"limit": self.measure.reference_max_genes, "version": MEASUREMENT_VERSION}
+        if self.measure.reference_max_terms is not None:
+            content["most_terms"] = self.measure.reference_max_terms
         if self.null:
             content |= {"null": self.model_dump(mode="json")["null"], "soft": self.needs_soft_truth}
             if not self.needs_soft_truth:

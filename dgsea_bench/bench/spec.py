@@ -37,6 +37,11 @@ class Spec(BaseModel):
     measurement_version: int = MEASUREMENT_VERSION
 
     @property
+    def device(self) -> str:
+        """Where the work is done: a truth is computed on the processor, wherever the case runs."""
+        return "cpu" if self.task == "reference" else self.case.device
+
+    @property
     def is_timed(self) -> bool:
         """Whether a clock runs."""
         return self.task == "case" and self.case.measure.timed

@@ -65,7 +65,7 @@ def _prepare(folder: Path) -> tuple[Spec, dict[str, Any]]:
     told: dict[str, Any] = {"isolation": spec.isolation, "threads": torch.get_num_threads()}
     if spec.is_timed:
         told["timing"] = "alone" if spec.alone else "together"
-    return spec, told | limit_gpu_memory(spec.case.device, spec.case.measure.memory_limit, spec.share)
+    return spec, told | limit_gpu_memory(spec.device, spec.case.measure.memory_limit, spec.share)
 
 
 def _measure(spec: Spec, folder: Path) -> dict[str, Any]:

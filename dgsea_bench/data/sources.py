@@ -95,12 +95,16 @@ class SyntheticSource(_Source):
 
     def load(self) -> Problem:
         """Generate the problem."""
-        low, high = _size_range(self.set_size)
-        sizes = np.random.default_rng([self.seed, 1]).integers(low, high + 1, self.sets)
+        sizes = self.draw_sizes()
         fitting = int((sizes.cumsum() <= self.planted_share * self.genes).sum())
         planted = max(1, fitting) if self.planted_share > 0 else 0
         layout = Layout(self.profiles, self.genes, tuple(sizes.tolist()), planted)
         return generate(self.generator, layout, self.seed)
+
+    def draw_sizes(self) -> np.ndarray:
+        """(sets,) the number of genes of each set, which is known before the problem is generated."""
+        low, high = _size_range(self.set_size)
+        return np.random.default_rng([self.seed, 1]).integers(low, high + 1, self.sets)
 
     def count_genes(self) -> int:
         """Genes of the ranking."""

@@ -37,6 +37,14 @@ def test_tiles_kept_or_not_give_the_plain_sum_and_its_gradient(seed, tau, tile, 
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
+def test_tiles_are_larger_where_no_cache_holds_them():
+    counts = [
+        len(list(dense._tiles(*(torch.empty(3, 20_000, device=device) for _ in range(2)))))
+        for device in ("cpu", "meta")
+    ]
+    assert counts == [3 * 385, 3 * 6]
+
+
 def test_sigmoid_sum_passes_gradcheck():
     assert torch.autograd.gradcheck(lambda *inputs: sigmoid_sum(*inputs, 0.7), random_problem(3))
 

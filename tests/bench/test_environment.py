@@ -76,7 +76,9 @@ def test_libraries_and_how_they_were_built_are_told(here):
 
 def test_every_package_that_is_needed_is_listed():
     needed = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert {text.partition(">")[0] for text in needed} | {"dgsea-bench", "dask", "distributed"} == set(PACKAGES)
+    assert {text.partition(">")[0] for text in needed} | {"dgsea-bench", "dask", "distributed", "triton"} == set(
+        PACKAGES
+    )
 
 
 def test_it_is_json_and_looked_up_once(here):

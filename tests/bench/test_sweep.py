@@ -261,6 +261,17 @@ def test_rows_of_an_older_measurement_are_measured_again(tiny, tmp_path):
     assert len(plan_sweep(file, out=tmp_path).pending) == 6
 
 
+def test_a_truth_of_too_many_terms_is_left_out_and_the_case_is_measured(tmp_path):
+    file = tmp_path / "long.toml"
+    file.write_text(SCENARIO.format(grids="profiles = [1, 2]", measure="reference_max_terms = 20_000"))
+    rows = run_plan(plan_sweep(file, out=tmp_path / "run", backends=["hard"], axes={"genes": [40]}))
+    told = "the scenario computes no truth of more than 2e+04 terms (here 4e+04)"
+    assert [(row.status, row.without_truth) for row in rows] == [("done", None), ("done", told)]
+    assert ["value_error_max" in row.metrics for row in rows] == [True, False]
+    assert ["es_spearman" in row.metrics for row in rows] == [True, False]
+    assert all(row.metrics["forward_seconds"] > 0 for row in rows)
+
+
 def test_fresh_measures_anew_and_only_the_backends_that_are_chosen(tiny, tmp_path):
     file, directory, rows, _ = tiny
     shutil.copytree(directory.path, tmp_path / "run")
