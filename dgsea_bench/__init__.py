@@ -1,6 +1,16 @@
 """Differentiable gene set enrichment (dGSEA): backends to import, and the measurements to choose among them."""
 
-from dgsea_bench.backends import DEFAULT_BACKEND, Backend, CudaBatched, Exact, Fastsum, Hard, Nyswin, backends, get_backend
+from dgsea_bench.backends import (
+    DEFAULT_BACKEND,
+    Backend,
+    CudaBatched,
+    Exact,
+    Fastsum,
+    Hard,
+    Nyswin,
+    backends,
+    get_backend,
+)
 from dgsea_bench.bench.metrics import METRICS, growth
 from dgsea_bench.bench.scenario_files import read_scenario
 from dgsea_bench.bench.sweep import run_sweep

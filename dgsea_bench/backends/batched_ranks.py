@@ -28,8 +28,8 @@ GRIDS = ((16, 10), (8, 12), (4, 18))
 """Nodes to a τ, and nodes that a gene has a share in: each errs by 1e-14 to 1e-10 per unit of weight. Fewer nodes to a
 τ are for scores that lie far apart."""
 
-NODES_PER_GENE = 16
-"""A grid of more nodes than so many times the genes is made coarser, or its gaps shortened."""
+NODES_PER_GENE, SPARE_NODES = 16, 2048
+"""A grid of more nodes than so many times the genes, and these, is made coarser, or its gaps shortened."""
 
 COPIES = 8
 """Arrays of the size of the shares, and of the padded grid, that exist at once."""
@@ -86,18 +86,22 @@ def soft_ranks_gradient(
 
 def _portions(scores: Tensor, tau: float, memory: float) -> Iterator[tuple[slice, Tensor]]:
     """Slices of profiles that fit into memory, each with the places (profiles, genes) of its genes, in τ from 0 on."""
-    genes, widest = scores.shape[1], max(nodes for _, nodes in GRIDS)
-    most_nodes = NODES_PER_GENE * genes + widest
+    genes, (coarsest, widest) = scores.shape[1], GRIDS[-1]
+    most_nodes = max(_most_nodes(genes), int(coarsest * REACH * genes))
     at_once = max(1, int(memory / (8 * COPIES * (genes * widest + 2 * most_nodes))))
     for start in range(0, len(scores), at_once):
         part = slice(start, start + at_once)
         yield part, _places(scores[part], tau)
 
 
+def _most_nodes(genes: int) -> int:
+    return NODES_PER_GENE * genes + SPARE_NODES
+
+
 def _places(scores: Tensor, tau: float) -> Tensor:
     low = scores.amin(-1, keepdim=True)
     places = (scores - low) / tau  # subtracted before scaling, so that ties stay exact
-    if float(places.amax()) * GRIDS[0][0] <= NODES_PER_GENE * scores.shape[1]:
+    if float(places.amax()) * GRIDS[0][0] <= _most_nodes(scores.shape[1]):
         return places
     ordered, order = scores.sort(-1)
     gaps = (ordered.diff(dim=-1) / tau).clamp_max(REACH)
@@ -108,7 +112,7 @@ def _places(scores: Tensor, tau: float) -> Tensor:
 def _grid(places: Float64[Tensor, "profiles genes"]) -> Grid:
     """A grid for genes at these places, in τ from 0 on: the finest that has few enough nodes, or else the coarsest."""
     length, genes = float(places.amax()), places.shape[1]
-    per_tau, width = next((grid for grid in GRIDS if grid[0] * length <= NODES_PER_GENE * genes), GRIDS[-1])
+    per_tau, width = next((grid for grid in GRIDS if grid[0] * length <= _most_nodes(genes)), GRIDS[-1])
     scaled = places * per_tau
     first = scaled.floor()
     powers = torch.vander((scaled - first - 0.5).flatten(), N=width, increasing=True).unflatten(0, places.shape)

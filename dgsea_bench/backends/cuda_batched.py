@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Float64, Int64, Integer
+from jaxtyping import Float, Float64, Int32, Int64, Integer
 from torch import Tensor
 
 from dgsea_bench.backends import cuda_operators as operators
@@ -24,7 +24,11 @@ OLDEST = (8, 0)
 NARROWER = 9.0
 """By how much windows are narrower, in τ_prefix, where work is in float32: exp(-19) = 6e-9."""
 
+STEEPEST = 60.0
+"""exp(60) times any number of positions is a float32: up to there no peak need be taken off before exponentials."""
+
 BLOCKS = (16, 4096)
+"""The fewest and the most positions of a block."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +36,14 @@ class CudaRanking(Ranking):
     """A ranking with all that the sets of a profile share.
 
     Attributes:
-        weights: (B, G) abs(s)^exponent, by `gene_weights`. order: (B, G) genes by their ranks.
+        weights: (B, G) abs(s)^exponent, by `gene_weights`.
+        order: (B, G) genes by their ranks. places: (B, G) twice the place of each gene among them.
         base: (B, G) the running sum of all genes, each with weight 1 / G.
     """
 
     weights: Float64[Tensor, "profiles genes"]
     order: Int64[Tensor, "profiles genes"]
+    places: Int32[Tensor, "profiles genes"]
     base: Float64[Tensor, "profiles genes"]
 
 
@@ -79,8 +85,8 @@ class CudaBatched(Backend):
             )
 
     def tolerance(self, dtype: torch.dtype) -> Tolerance:
-        """Rounding of float64, and windows that end at exp(-28); of float32, in running sums and their softmax."""
-        return Tolerance(1e-10, 1e-10) if dtype == torch.float64 else Tolerance(1e-6, 1e-5)
+        """Rounding of float64, and windows that end at exp(-28); of float32, where running sums add up to little."""
+        return Tolerance(1e-10, 1e-10) if dtype == torch.float64 else Tolerance(3e-6, 1e-5)
 
     def unavailable(self, device: torch.device | str) -> str | None:
         """Why it cannot run on `device`, or None if it can."""
@@ -88,9 +94,7 @@ class CudaBatched(Backend):
         if find_spec("triton") is None:
             return "Triton is not installed: pip install 'dgsea-bench[gpu]'"
         if device.type == "cpu":
-            there = "" if torch.cuda.is_available() else "there is no CUDA device, and "
-            remedy = 'move the scores to one with .to("cuda"), or take backend="fastsum"'
-            return None if interpreted else f"{there}it runs on a CUDA device, the scores are on the CPU: {remedy}"
+            return None if interpreted else _on_the_cpu()
         if device.type != "cuda":
             return f'it runs on a CUDA device, not on {device}; take backend="exact"'
         if not torch.cuda.is_available():
@@ -105,11 +109,13 @@ class CudaBatched(Backend):
         ranks = operators.rank(values, params.tau_rank, self.memory_mib * 2**20)
         order = ranks.detach().argsort(-1)
         genes, device = scores.shape[1], scores.device
-        everything = torch.tensor([0, genes], device=device), torch.arange(genes, device=device), unchanged(ranks)
+        every_second = torch.arange(0, 2 * genes, 2, dtype=torch.int32, device=device)
+        places = torch.empty_like(order, dtype=torch.int32).scatter_(1, order, every_second.expand_as(order))
         nothing, equal = torch.zeros_like(ranks), torch.ones_like(ranks)
+        everything = torch.tensor([0, genes], device=device), order[0], unchanged(ranks)
         windows = self._windows(params, scores.dtype)
-        base = operators.running_sum(equal, ranks, order, nothing, *everything, *windows)[:, 0, 0]
-        return CudaRanking(scores, ranks, params, gene_weights(values, params.exponent), order, base)
+        base = operators.running_sum(equal, ranks, order, places, nothing, *everything, *windows)[:, 0, 0]
+        return CudaRanking(scores, ranks, params, gene_weights(values, params.exponent), order, places, base)
 
     def running_sum(self, ranking: Ranking, gene_sets: GeneSets) -> Float[Tensor, "profiles sets positions"]:
         """The soft running sum at every position."""
@@ -124,12 +130,14 @@ class CudaBatched(Backend):
     ) -> Float[Tensor, "profiles sets permutations"]:
         """The scores of permuted sets, which ride along as more sets."""
         arguments = self._arguments(ranking, gene_sets, permutations)
-        if ranking.params.tau_abs == "adaptive":
-            taus = adaptive_taus(self, ranking, gene_sets, permutations, self._curves)
+        tau = ranking.params.tau_abs
+        if tau == "adaptive":
+            inverse_taus = 1 / adaptive_taus(self, ranking, gene_sets, permutations, self._curves)
         else:
             shape = len(ranking.scores), len(gene_sets), len(permutations)
-            taus = torch.full(shape, ranking.params.tau_abs, dtype=torch.float64, device=ranking.scores.device)
-        scores: Tensor = operators.score(*arguments, taus)[0]
+            inverse_taus = torch.full(shape, 1 / tau, dtype=torch.float64, device=ranking.scores.device)
+        steep = tau == "adaptive" or 1 / tau > STEEPEST
+        scores: Tensor = operators.score(*arguments, inverse_taus, steep)[0]
         return scores.to(ranking.scores.dtype)
 
     def _windows(self, params: EnrichmentParams, dtype: torch.dtype) -> tuple[float, float, bool, int, float]:
@@ -151,9 +159,15 @@ class CudaBatched(Backend):
                     f"the scores are on {ranking.scores.device}, the {what} on {place}; "
                     f"move them with .to({str(ranking.scores.device)!r})"
                 )
-        ranked = ranking.weights, ranking.ranks, ranking.order, ranking.base
+        ranked = ranking.weights, ranking.ranks, ranking.order, ranking.places, ranking.base
         sets = gene_sets.offsets, gene_sets.indices, permutations.int()
         return *ranked, *sets, *self._windows(ranking.params, ranking.scores.dtype)
+
+
+def _on_the_cpu() -> str:
+    if not torch.cuda.is_available():
+        return 'there is no CUDA device, which it needs; take backend="fastsum"'
+    return 'it runs on a CUDA device, the scores are on the CPU: move them with .to("cuda"), or take backend="fastsum"'
 
 
 def _too_old(device: torch.device) -> str | None:

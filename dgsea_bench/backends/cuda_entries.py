@@ -1,9 +1,9 @@
 """The entries of gene sets in ranked profiles, as `dgsea_bench.kernels.triton_sets` wants them."""
 
 import math
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class Inputs:
     weights: Tensor
     ranks: Tensor
     order: Tensor
+    places: Tensor
     base: Tensor
     offsets: Tensor
     indices: Tensor
@@ -59,7 +60,12 @@ class Inputs:
         """Blocks that a window touches at most."""
         return min(2 * self.reach // self.block + 2, self.blocks)
 
-    @property
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """(P + 1,) offsets, on the host."""
+        return self.offsets.cpu().numpy()
+
+    @cached_property
     def numbers(self) -> Tensor:
         """(3,) log2(e) / τ_prefix, 1 / τ_prefix and log2(e) in float64: as plain arguments they would be rounded."""
         log2_e = math.log2(math.e)
@@ -71,14 +77,16 @@ class Inputs:
         """The constants of kernels that work block by block."""
         return {"BLOCK": self.block, "warps": min(8, max(1, self.block // LANES))}
 
-    def portions(self, memory: float) -> Iterator[Portion]:
+    def portions(self, memory: float) -> list[Portion]:
         """What fits into so many bytes at once."""
-        (profiles, genes), sizes = self.ranks.shape, np.diff(self.offsets.cpu().numpy())
-        return portions(profiles, genes, sizes, len(self.permutations), self.blocks, self.slots, memory)
+        (profiles, genes), sizes = self.ranks.shape, np.diff(self.edges)
+        return list(portions(profiles, genes, sizes, len(self.permutations), self.blocks, self.slots, memory))
 
     def of(self, profiles: slice) -> "Inputs":
         """The same for some of the profiles."""
-        ranked = ("weights", "ranks", "order", "base")
+        if profiles == slice(0, len(self.ranks)):
+            return self
+        ranked = ("weights", "ranks", "order", "places", "base")
         return replace(self, **{name: getattr(self, name)[profiles].contiguous() for name in ranked})
 
 
@@ -152,28 +160,37 @@ def list_entries(some: Inputs, part: Portion) -> Listing:
 
 def _sorted_keys(some: Inputs, part: Portion) -> tuple[Tensor, np.ndarray]:
     """Keys (B, E) int32 of the entries of V sets, in order, and the number of entries (V,) of each set."""
-    genes, device = some.ranks.shape[1], some.ranks.device
-    permutations = some.permutations[part.permutations]
-    count = len(permutations)
-    edges = some.offsets.cpu().numpy()[part.sets.start : part.sets.stop + 1]
+    (profiles, genes), device = some.ranks.shape, some.ranks.device
+    edges = some.edges[part.sets.start : part.sets.stop + 1]
     sizes = np.diff(edges)
+    if sizes.tolist() == [genes]:  # all genes are in it: their order is that of their ranks
+        everything = torch.arange(0, 2 * genes, 2, dtype=torch.int32, device=device)
+        return everything.expand(profiles, -1).contiguous(), sizes
+    permutations = some.permutations[part.permutations]
+    members = permutations[:, some.indices[edges[0] : edges[-1]]]  # (K, members)
+    first = 2 * genes * np.arange(len(members) * len(sizes), dtype=np.int32).reshape(len(members), -1)
     large = 2 * sizes > genes
-    place = torch.empty_like(some.order, dtype=torch.int32)
-    place.scatter_(1, some.order, torch.arange(genes, dtype=torch.int32, device=device).expand_as(place))
-
-    members = permutations[:, some.indices[edges[0] : edges[-1]]].long()  # (K, members)
-    of_set = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes)).to(device)
-    first_keys = 2 * genes * torch.arange(count * len(sizes), dtype=torch.int32, device=device).view(count, -1)
-    keys = []
-    if not large.all():
-        chosen = torch.from_numpy(np.flatnonzero(np.repeat(~large, sizes))).to(device)
-        within = 2 * place[:, members[:, chosen].flatten()]
-        keys.append(within + first_keys[:, of_set[chosen]].flatten())
     if large.any():
-        is_miss = torch.ones(count, len(sizes), genes, dtype=torch.int32, device=device)
-        is_miss[torch.arange(count, device=device)[:, None], of_set, members] = 0
-        which = torch.from_numpy(np.flatnonzero(large)).to(device)
-        odd = first_keys[:, which, None] + is_miss[:, which]
-        keys.append((odd + 2 * place[:, None, None]).flatten(1))
-    lengths = np.tile(np.where(large, genes, sizes), count)
-    return torch.cat(keys, dim=1).sort(-1).values, lengths
+        keys = _keys_beside_large_sets(some.places, members, first, sizes, large)
+    else:
+        of_member = torch.from_numpy(np.repeat(first, sizes, axis=1).ravel()).to(device)
+        keys = some.places.index_select(1, members.flatten()).add_(of_member)
+    return keys.sort(-1).values, np.tile(np.where(large, genes, sizes), len(members))
+
+
+def _keys_beside_large_sets(
+    places: Tensor, members: Tensor, first: np.ndarray, sizes: np.ndarray, large: np.ndarray
+) -> Tensor:
+    """Keys where some sets are `large`, with all genes for their entries: those of misses are odd."""
+    device, (profiles, genes) = places.device, places.shape
+    in_large = np.repeat(large, sizes)
+    small_members = members[:, torch.from_numpy(np.flatnonzero(~in_large)).to(device)].flatten()
+    of_member = torch.from_numpy(np.repeat(first[:, ~large], sizes[~large], axis=1).ravel()).to(device)
+    keys_of_small = places.index_select(1, small_members).add_(of_member)
+    is_miss = torch.ones(len(members), int(large.sum()), genes, dtype=torch.int32, device=device)
+    of_set = torch.from_numpy(np.repeat(np.arange(large.sum()), sizes[large])).to(device)
+    in_large_sets = members[:, torch.from_numpy(np.flatnonzero(in_large)).to(device)].long()
+    is_miss[torch.arange(len(members), device=device)[:, None], of_set, in_large_sets] = 0
+    odd = is_miss.add_(torch.from_numpy(first[:, large, None]).to(device))
+    keys_of_large = (odd + places[:, None, None]).view(profiles, -1)
+    return torch.cat([keys_of_small, keys_of_large], dim=1)

@@ -3,7 +3,6 @@
 Sets are worked off in portions that fit into memory. Where the device has less than that, portions become smaller.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,15 +18,17 @@ from dgsea_bench.backends.sums_in_any_order import add_up
 PROGRAMS = 4096
 """Programs of the backward pass that keep a GPU busy; each sums the gradients of some sets."""
 
-STEEPEST = 100.0
-"""exp2(100) times any number of positions is a float32: no peak need be taken off up to there."""
-
 SETS = (
-    "Tensor weights, Tensor ranks, Tensor order, Tensor base, Tensor offsets, Tensor indices, Tensor permutations, "
+    "Tensor weights, Tensor ranks, Tensor order, Tensor places, Tensor base, "
+    "Tensor offsets, Tensor indices, Tensor permutations, "
     "float tau_prefix, float width, bool single, int block, float memory"
 )
-"""Ranked profiles: weights, ranks, order (B, G) of genes by rank, base (B, G); P gene sets; permutations (K, up to G);
-the temperature of windows and their half-width in it; whether to work in float32; positions of a block; bytes."""
+"""Ranked profiles: weights and ranks (B, G), order (B, G) of genes by rank, places (B, G), twice the place of each gene
+in it, base (B, G); P gene sets; permutations (K, up to G); the temperature of windows and their half-width in it;
+whether to work in float32; positions of a block; bytes."""
+
+COUNT = 13
+"""How many those are."""
 
 Three = tuple[Tensor, Tensor, Tensor]
 
@@ -50,67 +51,78 @@ def running_sum(*arguments: Any) -> Tensor:
     inputs = Inputs(*arguments)
     (profiles, genes), sets, count = inputs.ranks.shape, len(inputs.offsets) - 1, len(inputs.permutations)
 
-    def work(memory: float) -> Tensor:
-        curves = inputs.base.new_empty(profiles, sets, count, genes)
-        for part in inputs.portions(memory):
-            some = inputs.of(part.profiles)
-            listing = list_entries(some, part)
-            found = some.base.new_empty(*listing.shares.shape, genes)
-            sizes = genes, listing.keys.shape[1], listing.shares.shape[1], some.blocks
-            launch(
-                kernels().trace_sets,
-                listing.shares.numel() * some.blocks,
-                *(some.base, *listing.curves, some.numbers, found, *sizes),
-                **some.blocks_and_warps,
-            )
-            curves[part] = found.unflatten(1, (-1, part.sets.stop - part.sets.start)).transpose(1, 2)
-        return curves
+    def curves_of(part: Portion) -> tuple[Tensor]:
+        some = inputs.of(part.profiles)
+        listing = list_entries(some, part)
+        found = some.base.new_empty(*listing.shares.shape, genes)
+        launch(
+            kernels().trace_sets,
+            listing.shares.numel() * some.blocks,
+            *(some.base, *listing.curves, some.numbers, found),
+            *(genes, listing.keys.shape[1], listing.shares.shape[1], some.blocks),
+            **some.blocks_and_warps,
+        )
+        return (found,)
 
-    return within_memory(inputs.ranks, inputs.memory, work)
+    (curves,) = _by_portions(inputs, (profiles, sets, count, genes), 1, curves_of)
+    return curves
 
 
-@operator(f"cuda_score({SETS}, Tensor taus) -> (Tensor, Tensor, Tensor)", ANY_DEVICE)
+@operator(f"cuda_score({SETS}, Tensor inverse_taus, bool steep) -> (Tensor, Tensor, Tensor)", ANY_DEVICE)
 def score(*arguments: Any) -> Three:
-    """The dES (B, P, K) of P sets under K permutations with `taus` (B, P, K) for τ_abs; and of each abs(running sum)
-    the peak that was taken off and Z, the sum of exponentials of what remains, all in float64.
+    """The dES (B, P, K) of P sets under K permutations with 1 / τ_abs (B, P, K); and of each abs(running sum) the peak
+    that was taken off and Z, the sum of exponentials of what remains, all in float64. There is a peak where `steep`.
     """
-    inputs, taus = Inputs(*arguments[:12]), arguments[12]
-    genes = inputs.ranks.shape[1]
-    steep = math.log2(math.e) / float(taus.amin()) > STEEPEST
+    inputs, inverse_taus, steep = Inputs(*arguments[:COUNT]), *arguments[COUNT:]
 
-    def work(memory: float) -> Three:
-        result = torch.empty_like(taus), torch.empty_like(taus), torch.empty_like(taus)
-        for part in inputs.portions(memory):
-            some = inputs.of(part.profiles)
-            listing = list_entries(some, part)
-            inverse = _by_set(1 / taus[part])
-            found = [torch.empty_like(inverse) for _ in result]
-            sizes = genes, listing.keys.shape[1], listing.shares.shape[1], some.blocks
-            launch(
-                kernels().score_sets,
-                listing.shares.numel(),
-                *(some.base, *listing.curves, some.numbers, inverse, *found, *sizes),
-                STEEP=steep,
-                **some.blocks_and_warps,
-            )
-            for into, values in zip(result, found):
-                into[part] = values.unflatten(1, (-1, into[part].shape[1])).transpose(1, 2)
-        return result
+    def scores_of(part: Portion) -> Three:
+        some = inputs.of(part.profiles)
+        listing = list_entries(some, part)
+        inverse = _by_set(inverse_taus[part])
+        found = torch.empty_like(inverse), torch.empty_like(inverse), torch.empty_like(inverse)
+        launch(
+            kernels().score_sets,
+            listing.shares.numel(),
+            *(some.base, *listing.curves, some.numbers, inverse, *found),
+            *(some.ranks.shape[1], listing.keys.shape[1], listing.shares.shape[1], some.blocks),
+            STEEP=steep,
+            **some.blocks_and_warps,
+        )
+        return found
 
-    return within_memory(inputs.ranks, inputs.memory, work)
+    scores, peaks, sums = _by_portions(inputs, tuple(inverse_taus.shape), 3, scores_of)
+    return scores, peaks, sums
+
+
+def _by_portions(
+    inputs: Inputs, shape: tuple[int, ...], results: int, work: Callable[[Portion], tuple[Tensor, ...]]
+) -> tuple[Tensor, ...]:
+    """Results (B, P, K, ...), from those (B, K · P, ...) that `work` makes of a portion."""
+
+    def within(memory: float) -> tuple[Tensor, ...]:
+        parts = inputs.portions(memory)
+        if len(parts) == 1:
+            return tuple(_by_permutation(values, shape[1]) for values in work(parts[0]))
+        whole = tuple(inputs.ranks.new_empty(shape) for _ in range(results))
+        for part in parts:
+            for into, values in zip(whole, work(part)):
+                into[part] = _by_permutation(values, part.sets.stop - part.sets.start)
+        return whole
+
+    return within_memory(inputs.ranks, inputs.memory, within)
 
 
 @operator(
-    f"cuda_score_gradient({SETS}, Tensor taus, Tensor scores, Tensor peaks, Tensor sums, Tensor gradient)"
+    f"cuda_score_gradient({SETS}, Tensor inverse_taus, Tensor scores, Tensor peaks, Tensor sums, Tensor gradient)"
     " -> (Tensor, Tensor, Tensor)",
     ANY_DEVICE,
 )
 def score_gradient(*arguments: Any) -> Three:
     """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂dES (B, P, K), and what `score` took and returned."""
-    inputs, (taus, *found, gradient) = Inputs(*arguments[:12]), arguments[12:]
+    inputs = Inputs(*arguments[:COUNT])
 
     def upstream(part: Portion) -> tuple[Tensor, ...]:
-        return tuple(_by_set(values[part]) for values in (1 / taus, *found, gradient))
+        return tuple(_by_set(values[part]) for values in arguments[COUNT:])
 
     return _gradients(inputs, upstream, given=False)
 
@@ -118,7 +130,7 @@ def score_gradient(*arguments: Any) -> Three:
 @operator(f"cuda_running_sum_gradient({SETS}, Tensor gradient) -> (Tensor, Tensor, Tensor)", ANY_DEVICE)
 def running_sum_gradient(*arguments: Any) -> Three:
     """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂curves (B, P, K, G), and what `running_sum` took."""
-    inputs, gradient = Inputs(*arguments[:12]), arguments[12]
+    inputs, gradient = Inputs(*arguments[:COUNT]), arguments[COUNT]
 
     def upstream(part: Portion) -> tuple[Tensor, ...]:
         return (inputs.ranks,) * 4 + (_by_set(gradient[part]),)  # of the first four nothing is read
@@ -129,16 +141,18 @@ def running_sum_gradient(*arguments: Any) -> Three:
 def _gradients(inputs: Inputs, upstream: Callable[[Portion], tuple[Tensor, ...]], given: bool) -> Three:
     """The backward pass of either, portion by portion."""
 
-    def work(memory: float) -> Three:
-        to_weights, to_ranks = torch.zeros_like(inputs.ranks), torch.zeros_like(inputs.ranks)
-        to_base = torch.zeros_like(inputs.ranks)
-        for part in inputs.portions(memory):
+    def within(memory: float) -> Three:
+        parts = inputs.portions(memory)
+        if len(parts) == 1:
+            return _gradients_of(inputs, parts[0], upstream(parts[0]), given)
+        whole = torch.zeros_like(inputs.ranks), torch.zeros_like(inputs.ranks), torch.zeros_like(inputs.ranks)
+        for part in parts:
             found = _gradients_of(inputs.of(part.profiles), part, upstream(part), given)
-            for into, values in zip((to_weights, to_ranks, to_base), found):
+            for into, values in zip(whole, found):
                 into[part.profiles] += values
-        return to_weights, to_ranks, to_base
+        return whole
 
-    return within_memory(inputs.ranks, inputs.memory, work)
+    return within_memory(inputs.ranks, inputs.memory, within)
 
 
 def _gradients_of(some: Inputs, part: Portion, upstream: tuple[Tensor, ...], given: bool) -> Three:
@@ -167,10 +181,27 @@ def _gradients_of(some: Inputs, part: Portion, upstream: tuple[Tensor, ...], giv
         BLOCK=some.block,
         ENTRIES=ENTRIES,
     )
-    places = (listing.keys.long() // 2).remainder_(genes)
-    of_gene = some.order.gather(1, places).repeat(2, 1)
-    to_weights, to_ranks = add_up(of_entries.flatten(0, 1), of_gene, genes, most=sets).unflatten(0, (2, -1))
-    return to_weights, to_ranks, to_base.double().sum(0)
+    return *_by_gene(some, listing.keys, of_entries, sets), to_base.sum(0, dtype=torch.float64)
+
+
+def _by_gene(some: Inputs, keys: Tensor, of_entries: Tensor, sets: int) -> tuple[Tensor, Tensor]:
+    """(B, G) and (B, G): what two gradients (2, B, E) by entry add up to for each gene; no set has one twice."""
+    genes = some.ranks.shape[1]
+    if sets == 1 and keys.shape[1] == genes:
+        in_order = torch.empty_like(of_entries).scatter_(2, some.order.expand_as(of_entries), of_entries)
+        to_weights, to_ranks = in_order.unbind()
+    else:
+        places = keys.long().div_(2, rounding_mode="floor").remainder_(genes)
+        of_gene = some.order.gather(1, places).repeat(2, 1)
+        sums = add_up(of_entries.flatten(0, 1), of_gene, genes, most=sets)
+        to_weights, to_ranks = sums.unflatten(0, (2, -1)).unbind()
+    return to_weights, to_ranks
+
+
+def _by_permutation(values: Tensor, sets: int) -> Tensor:
+    """From (B, K · P, ...) to (B, P, K, ...)."""
+    result: Tensor = values.unflatten(1, (-1, sets)).transpose(1, 2)
+    return result
 
 
 def _by_set(values: Tensor) -> Tensor:
@@ -188,24 +219,24 @@ def _rank_backward(ctx: Any, to_ranks: Tensor) -> tuple[Tensor | None, ...]:
 
 
 def _score_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    tensors, ctx.numbers, taus = inputs[:7], inputs[7:12], inputs[12]
-    ctx.save_for_backward(*tensors, taus, *output)
+    tensors, ctx.numbers, inverse_taus = inputs[:8], inputs[8:COUNT], inputs[COUNT]
+    ctx.save_for_backward(*tensors, inverse_taus, *output)
 
 
 def _score_backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-    *tensors, taus, scores, peaks, sums = ctx.saved_tensors
-    found = score_gradient(*tensors, *ctx.numbers, taus, scores, peaks, sums, gradient)
-    return found[0], found[1], None, found[2], *([None] * 9)
+    tensors, rest = ctx.saved_tensors[:8], ctx.saved_tensors[8:]
+    to_weights, to_ranks, to_base = score_gradient(*tensors, *ctx.numbers, *rest, gradient)
+    return to_weights, to_ranks, None, None, to_base, *([None] * (COUNT - 3))
 
 
 def _running_sum_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG001
-    tensors, ctx.numbers = inputs[:7], inputs[7:]
+    tensors, ctx.numbers = inputs[:8], inputs[8:]
     ctx.save_for_backward(*tensors)
 
 
 def _running_sum_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    found = running_sum_gradient(*ctx.saved_tensors, *ctx.numbers, gradient)
-    return found[0], found[1], None, found[2], *([None] * 8)
+    to_weights, to_ranks, to_base = running_sum_gradient(*ctx.saved_tensors, *ctx.numbers, gradient)
+    return to_weights, to_ranks, None, None, to_base, *([None] * (COUNT - 5))
 
 
 def _register() -> None:
@@ -222,10 +253,10 @@ def _register() -> None:
 
     register_shapes("cuda_rank", shaped_like(0))
     register_shapes("cuda_rank_gradient", shaped_like(0))
-    register_shapes("cuda_score", shaped_like(12, 12, 12))
-    register_shapes("cuda_score_gradient", shaped_like(0, 1, 3))
+    register_shapes("cuda_score", shaped_like(COUNT, COUNT, COUNT))
+    register_shapes("cuda_score_gradient", shaped_like(0, 1, 4))
     register_shapes("cuda_running_sum", running_sum_shape)
-    register_shapes("cuda_running_sum_gradient", shaped_like(0, 1, 3))
+    register_shapes("cuda_running_sum_gradient", shaped_like(0, 1, 4))
 
 
 _register()

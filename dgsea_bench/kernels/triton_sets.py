@@ -3,7 +3,7 @@
 A set is a list of *entries*, its genes in the order of their ranks. Entry i lies at position y_i = rank - 3/2, counted
 from 0, and adds step_i · σ((t - y_i) / τ) to the running sum at position t. Positions are taken in blocks. An entry
 whose window begins after a block adds nothing there, one whose window ended before adds its step; for the others the
-sigmoids are evaluated. Arrays are (profiles, entries of all sets), (profiles, sets) or (profiles, sets, blocks), by row.
+sigmoids are evaluated. Arrays are (profiles, entries of all sets), (profiles, sets) or (profiles, sets, blocks).
 
 Work is in the precision of `offsets`, sums of many in float64. Every number is written by one program, and added up in
 an order that depends on shapes alone, so that results are bitwise the same in each run.

@@ -28,9 +28,10 @@ def test_without_a_gpu_it_says_so():
     assert "there is no CUDA device" in dg.CudaBatched().unavailable("cpu")
 
 
-def test_scores_on_the_cpu_are_refused_with_the_remedy():
+def test_scores_on_the_cpu_are_refused_with_the_remedy(monkeypatch):
+    card(monkeypatch)
     scores, gene_sets = torch.randn(1, 5), dg.GeneSets.from_dict({"a": ["x"]}, list("xyzuv"))
-    with pytest.raises(dg.InputError, match=r'the scores are on the CPU: move the scores to one with \.to\("cuda"\)'):
+    with pytest.raises(dg.InputError, match=r'the scores are on the CPU: move them with \.to\("cuda"\)'):
         dg.enrichment_score(scores, gene_sets, backend="cuda-batched")
 
 
