@@ -262,6 +262,7 @@ from dgsea_bench.kernels import triton_sets
 ptxas = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "ptxas"
 for name, types, constants, warps in json.load(sys.stdin):
     kernel = getattr(triton_sets, name)
+    assert all(item.is_constexpr or item.do_not_specialize for item in kernel.params), name
     signature = dict(zip(kernel.arg_names, types)) | dict.fromkeys(constants, "constexpr")
     for capability in (80, 90):
         source, target = ASTSource(kernel, signature, constants), GPUTarget("cuda", capability, 32)
