@@ -16,7 +16,7 @@ ENTRIES = 128
 """Entries of a set that are prepared at once."""
 
 COUNTED_BLOCKS = 64
-"""Blocks of positions whose entries are counted at once."""
+"""Blocks of positions whose entries are counted, or whose sums are added up, at once."""
 
 LANES = 128
 """Positions of a block to each group of 32 threads: four to a thread."""

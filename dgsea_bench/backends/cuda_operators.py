@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dgsea_bench.backends.batched_ranks import soft_ranks, soft_ranks_gradient
-from dgsea_bench.backends.cuda_entries import ENTRIES, Inputs, kernels, launch, list_entries
+from dgsea_bench.backends.cuda_entries import COUNTED_BLOCKS, ENTRIES, Inputs, kernels, launch, list_entries
 from dgsea_bench.backends.cuda_portions import Portion, within_memory
 from dgsea_bench.backends.operators import ANY_DEVICE, operator, register_gradient, register_shapes, shaped_like
 from dgsea_bench.backends.sums_in_any_order import add_up
@@ -171,12 +171,14 @@ def _gradients_of(some: Inputs, part: Portion, upstream: tuple[Tensor, ...], giv
         GIVEN=given,
         **some.blocks_and_warps,
     )
+    sums_up_to = torch.empty_like(block_sums)
+    launch(kernels().sum_blocks, profiles * sets, block_sums, sums_up_to, some.blocks, COUNT=COUNTED_BLOCKS)
     of_entries = some.ranks.new_empty(2, profiles, entries)
     launch(
         kernels().finish_gradients,
         profiles * sets,
         *(listing.keys, listing.nodes, listing.steps, listing.shares, listing.totals, listing.starts, some.numbers),
-        *(to_levels, to_places, block_sums, *of_entries),
+        *(to_levels, to_places, sums_up_to, *of_entries),
         *(profiles, genes, entries, sets, some.blocks, some.reach, some.slots),
         BLOCK=some.block,
         ENTRIES=ENTRIES,

@@ -273,23 +273,34 @@ def differentiate_sets(
     tl.store(to_base + here, gradient_of_base, mask=inside)
 
 
+@kernel
+def sum_blocks(block_sums, sums_up_to, blocks, COUNT: tl.constexpr):
+    """Fill sums_up_to (B, V, blocks) with the block_sums of all blocks up to each: a program per profile and set."""
+    row = tl.program_id(0).to(tl.int64) * blocks
+    before = tl.zeros((COUNT,), tl.float64)
+    for first in range(0, blocks, COUNT):
+        block = first + tl.arange(0, COUNT)
+        inside = block < blocks
+        values = tl.load(block_sums + row + block, mask=inside, other=0.0)
+        tl.store(sums_up_to + row + block, before + tl.cumsum(values, 0), mask=inside)
+        before += tl.sum(values, 0)
+
+
 @triton.jit
-def gradient_of_levels(to_levels, block_sums, node, at, inside, slots_apart, blocks, reach, slots, BLOCK: tl.constexpr):
+def gradient_of_levels(to_levels, sums_up_to, node, at, inside, slots_apart, blocks, reach, slots, BLOCK: tl.constexpr):
     """∂L/∂step of entries, but for a constant of the set: what the blocks that their windows touch gave, less the sum
     of ∂L/∂C over all positions up to there, in the place of the sum over all that follow.
     """
     last_block = tl.minimum((node + reach) // BLOCK, blocks - 1)
-    level = tl.zeros(node.shape, tl.float64)
+    level = -tl.load(sums_up_to + last_block, mask=inside, other=0.0)
     for slot in range(slots):
         level += tl.load(to_levels + slot * slots_apart + at, mask=inside, other=0.0).to(tl.float64)
-    for block in range(blocks):
-        level -= tl.where(block <= last_block, tl.load(block_sums + block), 0.0)
     return level
 
 
 @kernel
 def finish_gradients(
-    keys, nodes, steps, shares, totals, starts, numbers, to_levels, to_places, block_sums,
+    keys, nodes, steps, shares, totals, starts, numbers, to_levels, to_places, sums_up_to,
     to_weights, to_ranks,
     profiles, genes, entries, sets, blocks, reach, slots,
     BLOCK: tl.constexpr, ENTRIES: tl.constexpr,
@@ -306,7 +317,7 @@ def finish_gradients(
     start, stop = tl.load(starts + number), tl.load(starts + number + 1)
     share, weight_of_hits = tl.load(shares + pair) / genes, tl.load(totals + pair)
     per_weight = tl.where(weight_of_hits > 0, 1.0 / tl.where(weight_of_hits > 0, weight_of_hits, 1.0), 0.0)
-    sums = block_sums + pair * blocks
+    sums = sums_up_to + pair * blocks
     slots_apart = tl.cast(profiles, tl.int64) * entries
     mean = tl.zeros((ENTRIES,), tl.float64)
     for first in range(start, stop, ENTRIES):

@@ -90,6 +90,14 @@ def test_several_blocks_at_any_temperature(params):
     assert_as_exact(scores, gene_sets, SMALL_BLOCKS, params, gradient_bound=1e-9)
 
 
+def test_more_entries_and_blocks_than_are_prepared_at_once(monkeypatch):
+    for module in (cuda_entries, cuda_operators):
+        monkeypatch.setattr(module, "ENTRIES", 8)
+        monkeypatch.setattr(module, "COUNTED_BLOCKS", 2)
+    scores, gene_sets = problem_of(70, [11, 50], profiles=1)
+    assert_as_exact(scores, gene_sets, SMALL_BLOCKS)
+
+
 def test_single_precision_on_as_many_genes_as_are_measured():
     scores, gene_sets = problem_of(978, [15, 60], profiles=1, seed=4)
     assert_as_exact(scores.float(), gene_sets, dg.CudaBatched(), None, 5e-7, 1e-6)
@@ -301,6 +309,7 @@ def test_every_kernel_compiles_for_a100_and_h100_without_spilling_registers(monk
     assert ran.returncode == 0, ran.stderr
     compiled = [json.loads(line) for line in ran.stdout.splitlines()]
     assert {name for name, *_ in compiled} == {
-        *("fill_entries", "fill_blocks", "trace_sets", "score_sets", "differentiate_sets", "finish_gradients")
+        *("fill_entries", "fill_blocks", "trace_sets", "score_sets", "differentiate_sets"),
+        *("sum_blocks", "finish_gradients"),
     }
     assert [row for row in compiled if row[3] > 0] == []
