@@ -10,6 +10,9 @@ from torch import Tensor
 BYTES_PER_ENTRY, BYTES_PER_BLOCK, BYTES_PER_MISS = 192, 24, 16
 """What the backward pass needs for an entry, for a set and block of positions, and to tell misses from members."""
 
+KEYS = 2**31
+"""Keys, 32-bit integers; a set takes twice as many as there are genes, the same ones in each profile."""
+
 QUIET = 2**28
 """Bytes that are asked for without first asking how much is free, which takes time."""
 
@@ -36,11 +39,11 @@ def portions(
     """
     large = 2 * sizes > genes
     room = np.where(large, genes, sizes) * (BYTES_PER_ENTRY + 16 * slots) + blocks * BYTES_PER_BLOCK
-    room += large.any() * genes * BYTES_PER_MISS
-    room = np.maximum(room, -(-2 * genes * memory // 2**31))  # keys are 32-bit integers
+    room += large * genes * BYTES_PER_MISS
+    most = max(1, KEYS // (2 * genes))  # of sets under all permutations, whatever the memory
     profiles_at_once = int(min(max(1, memory // room.sum()), profiles))
-    permutations_at_once = int(min(max(1, memory // (room.sum() * profiles_at_once)), count))
-    spans = _spans(room, memory)
+    permutations_at_once = int(min(max(1, memory // (room.sum() * profiles_at_once)), max(1, most // len(room)), count))
+    spans = _spans(room, memory, most)
     for profile in range(0, profiles, profiles_at_once):
         for permutation in range(0, count, permutations_at_once):
             for span in spans:
@@ -51,11 +54,11 @@ def portions(
                 )
 
 
-def _spans(room: np.ndarray, memory: float) -> list[slice]:
-    """Slices of sets that together need no more than so many bytes, or are one set."""
+def _spans(room: np.ndarray, memory: float, most: int) -> list[slice]:
+    """Slices of so many sets at most, that together need no more than so many bytes, or are one set."""
     spans, start, used = [], 0, 0.0
     for number, needed in enumerate(room):
-        if used + needed > memory and number > start:
+        if (used + needed > memory or number - start == most) and number > start:
             spans.append(slice(start, number))
             start, used = number, 0.0
         used += needed
