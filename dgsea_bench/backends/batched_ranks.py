@@ -31,7 +31,7 @@ GRIDS = ((16, 10), (8, 12), (4, 18))
 NODES_PER_GENE, SPARE_NODES = 16, 2048
 """A grid of more nodes than so many times the genes, and these, is made coarser, or its gaps shortened."""
 
-COPIES = 8
+COPIES = 9
 """Arrays of the size of the shares, and of the padded grid, that exist at once."""
 
 Kernel = Callable[[np.ndarray], np.ndarray]
@@ -86,27 +86,29 @@ def soft_ranks_gradient(
 
 def _portions(scores: Tensor, tau: float, memory: float) -> Iterator[tuple[slice, Tensor]]:
     """Slices of profiles that fit into memory, each with the places (profiles, genes) of its genes, in τ from 0 on."""
-    genes, (coarsest, widest) = scores.shape[1], GRIDS[-1]
-    most_nodes = max(_most_nodes(genes), int(coarsest * REACH * genes))
-    at_once = max(1, int(memory / (8 * COPIES * (genes * widest + 2 * most_nodes))))
+    genes, (per_tau, width), (coarsest, widest) = scores.shape[1], GRIDS[0], GRIDS[-1]
+    low, high = scores.aminmax(dim=-1, keepdim=True)
+    nodes = per_tau * float(((high - low) / tau).amax())
+    far_apart = nodes > _most_nodes(genes)
+    if far_apart:
+        nodes, width = max(_most_nodes(genes), coarsest * REACH * genes), widest
+    at_once = max(1, int(memory / (8 * COPIES * (genes * width + 2 * (nodes + width)))))
     for start in range(0, len(scores), at_once):
         part = slice(start, start + at_once)
-        yield part, _places(scores[part], tau)
+        # Subtracted before scaling, so that ties stay exact.
+        yield part, _shortened(scores[part], tau) if far_apart else (scores[part] - low[part]) / tau
 
 
 def _most_nodes(genes: int) -> int:
     return NODES_PER_GENE * genes + SPARE_NODES
 
 
-def _places(scores: Tensor, tau: float) -> Tensor:
-    low = scores.amin(-1, keepdim=True)
-    places = (scores - low) / tau  # subtracted before scaling, so that ties stay exact
-    if float(places.amax()) * GRIDS[0][0] <= _most_nodes(scores.shape[1]):
-        return places
+def _shortened(scores: Tensor, tau: float) -> Tensor:
+    """Places whose gaps are those of the scores, in τ, but none wider than REACH."""
     ordered, order = scores.sort(-1)
     gaps = (ordered.diff(dim=-1) / tau).clamp_max(REACH)
-    shortened = torch.cat([torch.zeros_like(low), running_total(gaps, REACH)], dim=-1)
-    return torch.empty_like(scores).scatter_(1, order, shortened)
+    places = torch.cat([torch.zeros_like(scores[:, :1]), running_total(gaps, REACH)], dim=-1)
+    return torch.empty_like(scores).scatter_(1, order, places)
 
 
 def _grid(places: Float64[Tensor, "profiles genes"]) -> Grid:

@@ -201,7 +201,7 @@ def _by_gene(some: Inputs, keys: Tensor, of_entries: Tensor, sets: int) -> tuple
 def _by_permutation(values: Tensor, sets: int) -> Tensor:
     """From (B, K · P, ...) to (B, P, K, ...)."""
     result: Tensor = values.unflatten(1, (-1, sets)).transpose(1, 2)
-    return result
+    return result.contiguous()  # as torch.compile is told that it is; one permutation is not copied
 
 
 def _by_set(values: Tensor) -> Tensor:

@@ -12,6 +12,10 @@ Kernels are in Triton (Tillet et al. 2019, doi 10.1145/3315508.3329973), which c
 them on a CPU where TRITON_INTERPRET=1 is set before they are imported.
 """
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 import triton
 import triton.language as tl
 
@@ -19,7 +23,19 @@ LARGEST_POWER = tl.constexpr(120.0)
 """2^120 is a float32; 1 / (1 + 2^120) is 0 beside anything."""
 
 
-@triton.jit(do_not_specialize=["genes", "entries", "sets"])
+def kernel(function: Callable[..., None]) -> Any:
+    """Compile once for each choice of types and constants.
+
+    Left alone, Triton compiles anew where a number is 1 or divisible by 16, and where an array does not begin at a
+    multiple of 16 bytes, which is all the same here: rows begin anywhere.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return triton.jit(
+        function, do_not_specialize=[item.name for item in parameters if item.annotation is not tl.constexpr]
+    )
+
+
+@kernel
 def fill_entries(
     keys, order, ranks, weights, starts,
     nodes, offsets, steps, levels, shares, totals,
@@ -89,7 +105,7 @@ def count_below(sorted_nodes, count, bounds, halvings):
     return low
 
 
-@triton.jit(do_not_specialize=["entries", "sets", "blocks", "reach", "halvings"])
+@kernel
 def fill_blocks(
     nodes, starts, firsts, lasts,
     entries, sets, blocks, reach, halvings,
@@ -129,7 +145,7 @@ def running_sum_of_block(
     return tl.where(inside, rest.to(WIDE) + windows, 0.0)
 
 
-@triton.jit(do_not_specialize=["genes", "entries", "sets", "blocks"])
+@kernel
 def trace_sets(
     base, nodes, offsets, steps, levels, shares, starts, firsts, lasts, numbers,
     curves,
@@ -152,7 +168,7 @@ def trace_sets(
     tl.store(curves + pair * genes + positions, curve, mask=inside)
 
 
-@triton.jit(do_not_specialize=["genes", "entries", "sets", "blocks"])
+@kernel
 def score_sets(
     base, nodes, offsets, steps, levels, shares, starts, firsts, lasts, numbers,
     inverse_taus, scores, peaks, sums,
@@ -199,9 +215,7 @@ def score_sets(
     tl.store(peaks + pair, top.to(tl.float64))
 
 
-@triton.jit(
-    do_not_specialize=["profiles", "genes", "entries", "sets", "blocks", "chunks", "in_chunk", "reach", "slots"]
-)
+@kernel
 def differentiate_sets(
     base, nodes, offsets, steps, levels, shares, starts, firsts, lasts, numbers,
     inverse_taus, scores, peaks, sums, gradients,
@@ -273,7 +287,7 @@ def gradient_of_levels(to_levels, block_sums, node, at, inside, slots_apart, blo
     return level
 
 
-@triton.jit(do_not_specialize=["profiles", "genes", "entries", "sets", "blocks", "reach", "slots"])
+@kernel
 def finish_gradients(
     keys, nodes, steps, shares, totals, starts, numbers, to_levels, to_places, block_sums,
     to_weights, to_ranks,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dgsea_bench as dg
+from dgsea_bench.backends import batched_ranks
 from dgsea_bench.backends.batched_ranks import soft_ranks, soft_ranks_gradient
 
 MEMORY = 2.0**28
@@ -68,6 +69,13 @@ def test_neither_memory_nor_neighbours_nor_the_order_of_genes_matter(problem):
     slack = 1e-9 * gradient.norm() + bound / tau
     assert (soft_ranks_gradient(scores, tau, upstream, 1.0) - gradient).abs().max() <= slack
     assert (soft_ranks(scores.flip(-1), tau, MEMORY).flip(-1) - ranks).abs().max() <= bound
+
+
+@pytest.mark.parametrize(("tau", "fewest", "most"), [(1.2, 100, 250), (1e-4, 2, 8)])
+def test_as_many_profiles_at_once_as_their_grids_allow(tau, fewest, most):
+    scores = torch.randn(256, 20_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    first, _ = next(batched_ranks._portions(scores, tau, 2.0**31))
+    assert fewest <= first.stop <= most
 
 
 def test_finite_differences():

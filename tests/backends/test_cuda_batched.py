@@ -188,11 +188,11 @@ def test_operators_say_what_torch_wants_to_know():
     scores, gene_sets = problem_of(20, [3, 12])
     backend = SMALL_BLOCKS
     ranking = backend.rank(scores, dg.EnrichmentParams())
-    arguments = backend._arguments(ranking, gene_sets, torch.arange(20, dtype=torch.int32)[None])
+    arguments = backend._arguments(ranking, gene_sets, draw_permutations(20, 0, 3))
     tensors = [
         item.detach().requires_grad_(item.is_floating_point()) if torch.is_tensor(item) else item for item in arguments
     ]
-    taus = torch.full((2, 2, 1), 0.6, dtype=torch.float64)
+    taus = torch.full((2, 2, 3), 0.6, dtype=torch.float64)
     tests = ("test_schema", "test_faketensor", "test_autograd_registration")
     for operator, inputs in (
         (cuda_operators.rank, (scores.clone().requires_grad_(), 1.2, 2.0**28)),
@@ -262,6 +262,7 @@ from dgsea_bench.kernels import triton_sets
 ptxas = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "ptxas"
 for name, types, constants, warps in json.load(sys.stdin):
     kernel = getattr(triton_sets, name)
+    assert all(item.is_constexpr or item.do_not_specialize for item in kernel.params), name
     signature = dict(zip(kernel.arg_names, types)) | dict.fromkeys(constants, "constexpr")
     for capability in (80, 90):
         source, target = ASTSource(kernel, signature, constants), GPUTarget("cuda", capability, 32)
