@@ -68,7 +68,7 @@ def enrichment_score(
         gene_sets: sets over the same G genes, in the order of the columns of `scores`.
         params: exponent and temperatures; the recommended ones by default.
         backend: a name (see `backends`) or an instance with knobs, such as ``Nyswin(anchors=128)``; the default runs on
-            a CPU, on other devices give ``"exact"``.
+            a CPU, on a GPU give ``"cuda-batched"``, on other devices ``"exact"``.
 
     Raises:
         InputError: scores of another shape or type, not finite, or over another number of genes than the sets;

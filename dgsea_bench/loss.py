@@ -59,7 +59,8 @@ class EnrichmentLoss(torch.nn.Module):
         across: for ``"pearson"``: ``"samples"`` or ``"pathways"``; the mean of squares is the same across either.
         score: ``"es"`` or ``"nes"``.
         params: exponent and temperatures; those of the preset ``"training"`` by default.
-        backend: a name or an instance, with a gradient; the default runs on a CPU, on other devices give ``"exact"``.
+        backend: a name or an instance, with a gradient; the default runs on a CPU, on a GPU give ``"cuda-batched"``, on
+            other devices ``"exact"``.
         null: for ``"nes"``, how the null distribution is drawn and averaged; by default 200 permutations, one null per
             size of a set, all of them giving the scales. Its `p_value` and `fdr` play no part.
         weight: what `weight` is after the warm-up.

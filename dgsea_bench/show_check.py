@@ -21,8 +21,9 @@ def show_contracts() -> list[str]:
     for name in known_backends():
         with waiting(f"checking {name}"):
             try:
-                count = len(check_backend(name))
-                table.add_row(name, f"holds ({count} checks)", *_promised_and_measured(name))
+                device = _device_for(name)
+                count = len(check_backend(name, device=device))
+                table.add_row(name, f"holds ({count} checks)", *_promised_and_measured(name, device))
             except ContractError as failure:
                 table.add_row(name, "[red]broken[/red], see below")
                 broken.append(str(failure))
@@ -63,8 +64,14 @@ def _promise_table(
     return table
 
 
-def _promised_and_measured(name: str) -> list[str]:
+def _device_for(name: str) -> str:
+    """A GPU for what runs there and not on a CPU, if there is one."""
+    backend = get_backend(name)
+    return "cuda" if backend.unavailable("cpu") and not backend.unavailable("cuda") else "cpu"
+
+
+def _promised_and_measured(name: str, device: str) -> list[str]:
     """Value error measured and promised, gradient error measured and promised, in float64."""
-    measured, promised = measured_tolerance(name), get_backend(name).tolerance(torch.float64)
+    measured, promised = measured_tolerance(name, device=device), get_backend(name).tolerance(torch.float64)
     cells = [f"{measured.value:.1e}", f"{promised.value:.1e}", f"{measured.gradient:.1e}", f"{promised.gradient:.1e}"]
     return cells if known_backends()[name].differentiable else [*cells[:2], "no gradient", ""]

@@ -170,10 +170,10 @@ def _errors(
     return _relative(value, truth), float((gradient - true_gradient).norm() / true_gradient.norm()), where
 
 
-def measured_tolerance(backend: str | Backend, *, dtype: torch.dtype = torch.float64) -> Tolerance:
+def measured_tolerance(backend: str | Backend, *, dtype: torch.dtype = torch.float64, device: str = "cpu") -> Tolerance:
     """The largest value and gradient error that `check_backend` sees, to stand beside what the backend promises."""
     method = get_backend(backend)
-    errors = [_errors(method, example, params, dtype, "cpu")[:2] for params in PARAMETERS for example in _examples()]
+    errors = [_errors(method, example, params, dtype, device)[:2] for params in PARAMETERS for example in _examples()]
     return Tolerance(max(value for value, _ in errors), max(gradient for _, gradient in errors))
 
 

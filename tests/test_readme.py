@@ -62,7 +62,7 @@ def test_the_table_of_backends_is_the_registry(capsys, monkeypatch):
     registry = capsys.readouterr().out.splitlines()
     table = README.partition("--markdown -->\n")[2].partition("\n<!-- end")[0].splitlines()
     assert set(table) <= set(registry)
-    assert [line.split("`")[1] for line in table[2:]] == ["hard", "fastsum", "exact", "nyswin"]
+    assert [line.split("`")[1] for line in table[2:]] == ["hard", "fastsum", "exact", "nyswin", "cuda-batched"]
 
 
 def test_the_example_of_a_scenario_is_one(tmp_path):

@@ -113,41 +113,48 @@ def _by_portions(
 
 
 @operator(
-    f"cuda_score_gradient({SETS}, Tensor inverse_taus, Tensor scores, Tensor peaks, Tensor sums, Tensor gradient)"
-    " -> (Tensor, Tensor, Tensor)",
+    f"cuda_score_gradient({SETS}, Tensor inverse_taus, Tensor scores, Tensor peaks, Tensor sums, Tensor gradient, "
+    "bool of_weights) -> (Tensor, Tensor, Tensor)",
     ANY_DEVICE,
 )
 def score_gradient(*arguments: Any) -> Three:
-    """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂dES (B, P, K), and what `score` took and returned."""
-    inputs = Inputs(*arguments[:COUNT])
+    """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂dES (B, P, K), and what `score` took and returned.
+
+    Zeros for the weights, unless `of_weights`: half of the work is theirs.
+    """
+    inputs, *tensors, of_weights = Inputs(*arguments[:COUNT]), *arguments[COUNT:]
 
     def upstream(part: Portion) -> tuple[Tensor, ...]:
-        return tuple(_by_set(values[part]) for values in arguments[COUNT:])
+        return tuple(_by_set(values[part]) for values in tensors)
 
-    return _gradients(inputs, upstream, given=False)
+    return _gradients(inputs, upstream, given=False, of_weights=of_weights)
 
 
-@operator(f"cuda_running_sum_gradient({SETS}, Tensor gradient) -> (Tensor, Tensor, Tensor)", ANY_DEVICE)
+@operator(
+    f"cuda_running_sum_gradient({SETS}, Tensor gradient, bool of_weights) -> (Tensor, Tensor, Tensor)", ANY_DEVICE
+)
 def running_sum_gradient(*arguments: Any) -> Three:
     """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂curves (B, P, K, G), and what `running_sum` took."""
-    inputs, gradient = Inputs(*arguments[:COUNT]), arguments[COUNT]
+    inputs, gradient, of_weights = Inputs(*arguments[:COUNT]), *arguments[COUNT:]
 
     def upstream(part: Portion) -> tuple[Tensor, ...]:
         return (inputs.ranks,) * 4 + (_by_set(gradient[part]),)  # of the first four nothing is read
 
-    return _gradients(inputs, upstream, given=True)
+    return _gradients(inputs, upstream, given=True, of_weights=of_weights)
 
 
-def _gradients(inputs: Inputs, upstream: Callable[[Portion], tuple[Tensor, ...]], given: bool) -> Three:
+def _gradients(
+    inputs: Inputs, upstream: Callable[[Portion], tuple[Tensor, ...]], *, given: bool, of_weights: bool
+) -> Three:
     """The backward pass of either, portion by portion."""
 
     def within(memory: float) -> Three:
         parts = inputs.portions(memory)
         if len(parts) == 1:
-            return _gradients_of(inputs, parts[0], upstream(parts[0]), given)
+            return _gradients_of(inputs, parts[0], upstream(parts[0]), given, of_weights)
         whole = torch.zeros_like(inputs.ranks), torch.zeros_like(inputs.ranks), torch.zeros_like(inputs.ranks)
         for part in parts:
-            found = _gradients_of(inputs.of(part.profiles), part, upstream(part), given)
+            found = _gradients_of(inputs.of(part.profiles), part, upstream(part), given, of_weights)
             for into, values in zip(whole, found):
                 into[part.profiles] += values
         return whole
@@ -155,7 +162,7 @@ def _gradients(inputs: Inputs, upstream: Callable[[Portion], tuple[Tensor, ...]]
     return within_memory(inputs.ranks, inputs.memory, within)
 
 
-def _gradients_of(some: Inputs, part: Portion, upstream: tuple[Tensor, ...], given: bool) -> Three:
+def _gradients_of(some: Inputs, part: Portion, upstream: tuple[Tensor, ...], given: bool, of_weights: bool) -> Three:
     listing = list_entries(some, part)
     (profiles, sets), entries, genes = listing.shares.shape, listing.keys.shape[1], some.ranks.shape[1]
     in_chunk = -(-profiles * some.blocks * sets // PROGRAMS)
@@ -169,35 +176,36 @@ def _gradients_of(some: Inputs, part: Portion, upstream: tuple[Tensor, ...], giv
         *(some.base, *listing.curves, some.numbers, *upstream, to_base, block_sums, to_levels, to_places),
         *(profiles, genes, entries, sets, some.blocks, chunks, in_chunk, some.reach, some.slots),
         GIVEN=given,
+        WEIGHTS=of_weights,
         **some.blocks_and_warps,
     )
     sums_up_to = torch.empty_like(block_sums)
-    launch(kernels().sum_blocks, profiles * sets, block_sums, sums_up_to, some.blocks, COUNT=COUNTED_BLOCKS)
-    of_entries = some.ranks.new_empty(2, profiles, entries)
+    if of_weights:
+        launch(kernels().sum_blocks, profiles * sets, block_sums, sums_up_to, some.blocks, COUNT=COUNTED_BLOCKS)
+    of_entries = some.ranks.new_empty(1 + of_weights, profiles, entries)
     launch(
         kernels().finish_gradients,
         profiles * sets,
         *(listing.keys, listing.nodes, listing.steps, listing.shares, listing.totals, listing.starts, some.numbers),
-        *(to_levels, to_places, sums_up_to, *of_entries),
+        *(to_levels, to_places, sums_up_to, of_entries[-1], of_entries[0]),
         *(profiles, genes, entries, sets, some.blocks, some.reach, some.slots),
+        WEIGHTS=of_weights,
         BLOCK=some.block,
         ENTRIES=ENTRIES,
     )
-    return *_by_gene(some, listing.keys, of_entries, sets), to_base.sum(0, dtype=torch.float64)
+    to_ranks, *to_weights = _by_gene(some, listing.keys, of_entries, sets)
+    return to_weights[0] if to_weights else torch.zeros_like(to_ranks), to_ranks, to_base.sum(0, dtype=torch.float64)
 
 
-def _by_gene(some: Inputs, keys: Tensor, of_entries: Tensor, sets: int) -> tuple[Tensor, Tensor]:
-    """(B, G) and (B, G): what two gradients (2, B, E) by entry add up to for each gene; no set has one twice."""
+def _by_gene(some: Inputs, keys: Tensor, of_entries: Tensor, sets: int) -> tuple[Tensor, ...]:
+    """What gradients (number, B, E) by entry add up to for each gene (B, G); no set has one twice."""
     genes = some.ranks.shape[1]
     if sets == 1 and keys.shape[1] == genes:
-        in_order = torch.empty_like(of_entries).scatter_(2, some.order.expand_as(of_entries), of_entries)
-        to_weights, to_ranks = in_order.unbind()
-    else:
-        places = keys.long().div_(2, rounding_mode="floor").remainder_(genes)
-        of_gene = some.order.gather(1, places).repeat(2, 1)
-        sums = add_up(of_entries.flatten(0, 1), of_gene, genes, most=sets)
-        to_weights, to_ranks = sums.unflatten(0, (2, -1)).unbind()
-    return to_weights, to_ranks
+        return tuple(torch.empty_like(of_entries).scatter_(2, some.order.expand_as(of_entries), of_entries))
+    places = keys.long().div_(2, rounding_mode="floor").remainder_(genes)
+    of_gene = some.order.gather(1, places).repeat(len(of_entries), 1)
+    sums = add_up(of_entries.flatten(0, 1), of_gene, genes, most=sets)
+    return tuple(sums.unflatten(0, (len(of_entries), -1)))
 
 
 def _by_permutation(values: Tensor, sets: int) -> Tensor:
@@ -227,7 +235,7 @@ def _score_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
 
 def _score_backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
     tensors, rest = ctx.saved_tensors[:8], ctx.saved_tensors[8:]
-    to_weights, to_ranks, to_base = score_gradient(*tensors, *ctx.numbers, *rest, gradient)
+    to_weights, to_ranks, to_base = score_gradient(*tensors, *ctx.numbers, *rest, gradient, ctx.needs_input_grad[0])
     return to_weights, to_ranks, None, None, to_base, *([None] * (COUNT - 3))
 
 
@@ -237,7 +245,9 @@ def _running_sum_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> N
 
 
 def _running_sum_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    to_weights, to_ranks, to_base = running_sum_gradient(*ctx.saved_tensors, *ctx.numbers, gradient)
+    to_weights, to_ranks, to_base = running_sum_gradient(
+        *ctx.saved_tensors, *ctx.numbers, gradient, ctx.needs_input_grad[0]
+    )
     return to_weights, to_ranks, None, None, to_base, *([None] * (COUNT - 5))
 
 

@@ -56,7 +56,8 @@ class Fastsum(Backend):
         """Why it cannot run on `device`, or None if it can."""
         if torch.device(device).type == "cpu":
             return None
-        return f'its loops are compiled for a CPU, not for {device}; move the scores there, or take backend="exact"'
+        there = "cuda-batched" if torch.device(device).type == "cuda" else "exact"
+        return f'its loops are compiled for a CPU, not for {device}; move the scores there, or take backend="{there}"'
 
     def rank(self, scores: Float[Tensor, "profiles genes"], params: EnrichmentParams) -> FastRanking:
         """Soft ranks, and the running sum of all genes."""

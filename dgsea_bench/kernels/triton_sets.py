@@ -55,8 +55,8 @@ def fill_entries(
     profile, number = (tl.program_id(0) // sets).to(tl.int64), (tl.program_id(0) % sets).to(tl.int64)
     start, stop = tl.load(starts + number), tl.load(starts + number + 1)
     row, of_profile = profile * entries, profile * genes
-    total = tl.zeros((ENTRIES,), tl.float64)
-    members = tl.zeros((ENTRIES,), tl.int32)
+    total = tl.full((ENTRIES,), 0, tl.float64)
+    members = tl.full((ENTRIES,), 0, tl.int32)
     for first in range(start, stop, ENTRIES):
         entry = first + tl.arange(0, ENTRIES)
         inside = entry < stop
@@ -94,7 +94,7 @@ def fill_entries(
 @triton.jit
 def count_below(sorted_nodes, count, bounds, halvings):
     """How many of the sorted nodes lie below each bound, by bisection."""
-    low = tl.zeros_like(bounds)
+    low = bounds * 0
     high = low + count
     for _ in range(halvings):
         middle = (low + high) // 2
@@ -135,7 +135,7 @@ def running_sum_of_block(
 
     Pointers are to the entries of the set, and to the base curve of the profile. Windows are summed in type WIDE.
     """
-    windows = tl.zeros(positions.shape, WIDE)
+    windows = tl.full(positions.shape, 0, WIDE)
     for entry in range(first, last):
         away = (tl.load(nodes + entry) - positions).to(offsets.dtype.element_ty) + tl.load(offsets + entry)
         windows += (tl.load(steps + entry) / (1 + tl.exp2(tl.minimum(away * steepness, LARGEST_POWER)))).to(WIDE)
@@ -189,7 +189,7 @@ def score_sets(
     start = profile * entries + tl.load(starts + number)
     share = tl.load(shares + pair)
     lanes = tl.arange(0, BLOCK)
-    peak = tl.zeros((BLOCK,), offsets.dtype.element_ty)
+    peak = tl.full((BLOCK,), 0, offsets.dtype.element_ty)
     total, weighted = peak, peak
     for block in range(blocks):
         positions = block * BLOCK + lanes
@@ -221,7 +221,7 @@ def differentiate_sets(
     inverse_taus, scores, peaks, sums, gradients,
     to_base, block_sums, to_levels, to_places,
     profiles, genes, entries, sets, blocks, chunks, in_chunk, reach, slots,
-    GIVEN: tl.constexpr, BLOCK: tl.constexpr,
+    GIVEN: tl.constexpr, WEIGHTS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """The backward pass: a program per profile, block of positions and chunk of sets, making each running sum again.
 
@@ -229,7 +229,7 @@ def differentiate_sets(
 
     gradients (B, V) are g; or, where GIVEN, (B, V, G) are ∂L/∂C themselves. Fills to_base (chunks, B, G); block_sums
     (B, V, blocks), Σ_t ∂L/∂C(t); and for each of the blocks, `slots` at most, that an entry's window touches, to_levels
-    and to_places (slots, B, E): Σ_t ∂L/∂C(t) σ(t), and the same of σ'.
+    and to_places (slots, B, E): Σ_t ∂L/∂C(t) σ(t), where gradients of WEIGHTS are wanted, and the same of σ'.
     """
     program = tl.program_id(0)
     chunk, block = program % chunks, (program // chunks) % blocks
@@ -237,7 +237,7 @@ def differentiate_sets(
     steepness = tl.load(numbers).to(offsets.dtype.element_ty)
     positions = block * BLOCK + tl.arange(0, BLOCK)
     inside = positions < genes
-    gradient_of_base = tl.zeros((BLOCK,), offsets.dtype.element_ty)
+    gradient_of_base = tl.full((BLOCK,), 0, offsets.dtype.element_ty)
     for number in range(chunk * in_chunk, tl.minimum((chunk + 1) * in_chunk, sets)):
         pair = profile * sets + number
         start = profile * entries + tl.load(starts + number)
@@ -267,7 +267,8 @@ def differentiate_sets(
             slot = block - tl.maximum(node - reach, 0) // BLOCK
             at = (slot.to(tl.int64) * profiles * entries) + start + entry
             touched = (slot >= 0) & (slot < slots)
-            tl.store(to_levels + at, tl.sum(slope * sigmoid, 0), mask=touched)
+            if WEIGHTS:
+                tl.store(to_levels + at, tl.sum(slope * sigmoid, 0), mask=touched)
             tl.store(to_places + at, tl.sum(slope * sigmoid * (1 - sigmoid), 0), mask=touched)
     here = chunk.to(tl.int64) * profiles * genes + profile * genes + positions
     tl.store(to_base + here, gradient_of_base, mask=inside)
@@ -277,7 +278,7 @@ def differentiate_sets(
 def sum_blocks(block_sums, sums_up_to, blocks, COUNT: tl.constexpr):
     """Fill sums_up_to (B, V, blocks) with the block_sums of all blocks up to each: a program per profile and set."""
     row = tl.program_id(0).to(tl.int64) * blocks
-    before = tl.zeros((COUNT,), tl.float64)
+    before = tl.full((COUNT,), 0, tl.float64)
     for first in range(0, blocks, COUNT):
         block = first + tl.arange(0, COUNT)
         inside = block < blocks
@@ -303,9 +304,9 @@ def finish_gradients(
     keys, nodes, steps, shares, totals, starts, numbers, to_levels, to_places, sums_up_to,
     to_weights, to_ranks,
     profiles, genes, entries, sets, blocks, reach, slots,
-    BLOCK: tl.constexpr, ENTRIES: tl.constexpr,
+    WEIGHTS: tl.constexpr, BLOCK: tl.constexpr, ENTRIES: tl.constexpr,
 ):  # fmt: skip
-    """Fill to_weights and to_ranks (B, E), ∂L/∂weight and ∂L/∂rank of the gene of each entry: a program per set.
+    """Fill to_ranks (B, E), ∂L/∂rank of the gene of each entry, and to_weights, where WEIGHTS: a program per set.
 
         ∂L/∂weight_i = (u_i - Σ_hits weight_k / N_R u_k) / N_R,   u = ∂L/∂step
         ∂L/∂rank_i   = -step_i / τ Σ_t ∂L/∂C(t) σ'(t)
@@ -319,25 +320,28 @@ def finish_gradients(
     per_weight = tl.where(weight_of_hits > 0, 1.0 / tl.where(weight_of_hits > 0, weight_of_hits, 1.0), 0.0)
     sums = sums_up_to + pair * blocks
     slots_apart = tl.cast(profiles, tl.int64) * entries
-    mean = tl.zeros((ENTRIES,), tl.float64)
+    mean_level = per_weight * 0.0
+    if WEIGHTS:
+        mean = tl.full((ENTRIES,), 0, tl.float64)
+        for first in range(start, stop, ENTRIES):
+            entry = first + tl.arange(0, ENTRIES)
+            inside, at = entry < stop, profile * entries + entry
+            node = tl.load(nodes + at, mask=inside, other=0)
+            hit = inside & (tl.load(keys + at, mask=inside, other=1) % 2 == 0)
+            level = gradient_of_levels(to_levels, sums, node, at, inside, slots_apart, blocks, reach, slots, BLOCK)
+            weight = tl.load(steps + at, mask=inside, other=0.0).to(tl.float64) - share
+            mean += tl.where(hit, weight * level, 0.0)
+        mean_level = tl.sum(mean, 0)
     for first in range(start, stop, ENTRIES):
         entry = first + tl.arange(0, ENTRIES)
         inside, at = entry < stop, profile * entries + entry
-        node = tl.load(nodes + at, mask=inside, other=0)
-        hit = inside & (tl.load(keys + at, mask=inside, other=1) % 2 == 0)
-        level = gradient_of_levels(to_levels, sums, node, at, inside, slots_apart, blocks, reach, slots, BLOCK)
-        weight = tl.load(steps + at, mask=inside, other=0.0).to(tl.float64) - share
-        mean += tl.where(hit, weight * level, 0.0)
-    mean_level = tl.sum(mean, 0)
-    for first in range(start, stop, ENTRIES):
-        entry = first + tl.arange(0, ENTRIES)
-        inside, at = entry < stop, profile * entries + entry
-        node = tl.load(nodes + at, mask=inside, other=0)
-        hit = inside & (tl.load(keys + at, mask=inside, other=1) % 2 == 0)
-        level = gradient_of_levels(to_levels, sums, node, at, inside, slots_apart, blocks, reach, slots, BLOCK)
-        place = tl.zeros((ENTRIES,), tl.float64)
+        if WEIGHTS:
+            node = tl.load(nodes + at, mask=inside, other=0)
+            hit = inside & (tl.load(keys + at, mask=inside, other=1) % 2 == 0)
+            level = gradient_of_levels(to_levels, sums, node, at, inside, slots_apart, blocks, reach, slots, BLOCK)
+            tl.store(to_weights + at, tl.where(hit, (level - mean_level) * per_weight, 0.0), mask=inside)
+        place = tl.full((ENTRIES,), 0, tl.float64)
         for slot in range(slots):
             place += tl.load(to_places + slot * slots_apart + at, mask=inside, other=0.0).to(tl.float64)
         step = tl.load(steps + at, mask=inside, other=0.0).to(tl.float64)
-        tl.store(to_weights + at, tl.where(hit, (level - mean_level) * per_weight, 0.0), mask=inside)
         tl.store(to_ranks + at, -step * place * tl.load(numbers + 1), mask=inside)

@@ -70,12 +70,13 @@ def _contestants(run: Run) -> str:
 def verdict(run: Run) -> Section:
     """The answer first: sentences, and a line per problem size and need."""
     recommendations = [recommend(run.results, need) for need in NEEDS]
-    table = tables.verdict_table(run, grouped(recommendations))
+    recommended = any(each.chosen for of_need in recommendations for each in of_need)
+    table = [tables.verdict_table(run, grouped(recommendations))] if recommended else []
     said = sentences(recommendations, run.results)
     remarks = filter(
         None, (growth_sentence(run), window_sentence(run), tables.baseline_sentence(run), flags_sentence(run))
     )
-    return Section("Verdict", "verdict", said, [table], remarks=list(remarks))
+    return Section("Verdict", "verdict", said, table, remarks=list(remarks))
 
 
 def accuracy_and_cost(run: Run) -> Section | None:

@@ -99,7 +99,9 @@ def _why_no_contender(results: Sequence[Result]) -> tuple[str, bool]:
     """The reason, and whether it is that errors are unknown."""
     rows = [row for result in results if result.target == "dgsea" for row in result.done]
     if not rows:
-        return "no dGSEA backend finished", False
+        reasons = {row.reason for result in results if result.target == "dgsea" for row in result.rows}
+        shared = f": {reasons.pop()}" if len(reasons) == 1 and all(reasons) else ""
+        return f"no dGSEA backend finished{shared}", False
     if not any("value_error_scaled" in row.metrics for row in rows):
         reason = next((row.without_truth for row in rows if row.without_truth), None)
         return f"errors are unknown: {reason or 'there is no truth'}", True

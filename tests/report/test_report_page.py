@@ -148,7 +148,8 @@ def test_skipped_and_failed_cases_are_shown_with_their_reasons(tmp_path):
 def test_nothing_finished(tmp_path):
     rows = [make_row("exact", status="failed", reason="out of memory"), make_row("hard", status="skipped", reason="no")]
     text = text_of(render(tmp_path, rows))
-    assert "Nothing can be recommended: no dGSEA backend finished." in text
+    assert "Nothing can be recommended: no dGSEA backend finished: out of memory." in text
+    assert "use this backend" not in text
     assert "out of memory" in text
 
 
