@@ -24,8 +24,9 @@ OLDEST = (8, 0)
 NARROWER = 9.0
 """By how much windows are narrower, in τ_prefix, where work is in float32: exp(-19) = 6e-9."""
 
-STEEPEST = 60.0
-"""exp(60) times any number of positions is a float32: up to there no peak need be taken off before exponentials."""
+STEEPEST = 40.0
+"""Up to there no peak need be taken off before exponentials: exp(40) times any number of positions is a float32, and so
+is a gradient of 1e-16 over it."""
 
 BLOCKS = (16, 4096)
 """The fewest and the most positions of a block."""

@@ -103,6 +103,16 @@ def test_single_precision_on_as_many_genes_as_are_measured():
     assert_as_exact(scores.float(), gene_sets, dg.CudaBatched(), None, 5e-7, 1e-6)
 
 
+@pytest.mark.parametrize("tau_abs", [1 / 59, 1 / 39])
+def test_the_gradient_of_a_tiny_loss_in_single_precision(tau_abs):
+    scores, gene_sets = problem_of(40, [1], profiles=1)
+    scores[:, gene_sets.indices] = 4.0  # a running sum of almost 1, whose exponential is as large as can be
+    params, leaf = dg.EnrichmentParams(tau_abs=tau_abs), scores.float().requires_grad_()
+    value = dg.enrichment_score(leaf, gene_sets, params=params, backend=SMALL_BLOCKS).sum()
+    whole, tiny = (torch.autograd.grad(value * factor, leaf, retain_graph=True)[0] for factor in (1.0, 1e-19))
+    assert (1e19 * tiny - whole).norm() <= 1e-5 * whole.norm()
+
+
 def test_half_precision_is_computed_in_single_precision():
     scores, gene_sets = problem_of(40, [5, 12])
     for dtype in (torch.bfloat16, torch.float16):
