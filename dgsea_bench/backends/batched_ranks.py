@@ -10,7 +10,7 @@ there are genes, gaps across which a sigmoid is 0 or 1 are shortened first, whic
 Sums over genes that meet at a node are bitwise the same in any order (`sums_in_any_order`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -60,12 +60,8 @@ def soft_ranks(
     scores: Float64[Tensor, "profiles genes"], tau: float, memory: float
 ) -> Float64[Tensor, "profiles genes"]:
     """(B, G) soft ranks of finite scores, in working memory of so many bytes, that of one profile at least."""
-    ranks = torch.empty_like(scores)
-    for part, places in _portions(scores, tau, memory):
-        grid = _grid(places)
-        ones = torch.ones_like(places)[:, None]
-        ranks[part] = 0.5 + _sum(grid, ones, _sigmoid)[:, 0]
-    return ranks
+    found = [_sums(grid, [None], _sigmoid)[0].add_(0.5) for _, grid in _grids(scores, tau, memory)]
+    return found[0] if len(found) == 1 else torch.cat(found)
 
 
 def soft_ranks_gradient(
@@ -75,28 +71,35 @@ def soft_ranks_gradient(
     memory: float,
 ) -> Float64[Tensor, "profiles genes"]:
     """(B, G) ∂L/∂scores from ∂L/∂ranks; u less its mean cancels little in the difference of two sums."""
-    result = torch.empty_like(scores)
-    for part, places in _portions(scores, tau, memory / 2):
-        grid = _grid(places)
+    found = []
+    for part, grid in _grids(scores, tau, memory):
         u = upstream[part] - upstream[part].mean(-1, keepdim=True)
-        sums = _sum(grid, torch.stack([u, torch.ones_like(u)], dim=1), _slope)
-        result[part] = (sums[:, 0] - u * sums[:, 1]) / tau
-    return result
+        of_u, of_ones = _sums(grid, [u, None], _slope)
+        found.append((of_u - u * of_ones) / tau)
+    return found[0] if len(found) == 1 else torch.cat(found)
 
 
-def _portions(scores: Tensor, tau: float, memory: float) -> Iterator[tuple[slice, Tensor]]:
-    """Slices of profiles that fit into memory, each with the places (profiles, genes) of its genes, in τ from 0 on."""
-    genes, (per_tau, width), (coarsest, widest) = scores.shape[1], GRIDS[0], GRIDS[-1]
+def _grids(scores: Tensor, tau: float, memory: float) -> Iterator[tuple[slice, Grid]]:
+    """Slices of profiles that fit into memory, each with a grid for them."""
     low, high = scores.aminmax(dim=-1, keepdim=True)
-    nodes = per_tau * float(((high - low) / tau).amax())
-    far_apart = nodes > _most_nodes(genes)
-    if far_apart:
-        nodes, width = max(_most_nodes(genes), coarsest * REACH * genes), widest
-    at_once = max(1, int(memory / (8 * COPIES * (genes * width + 2 * (nodes + width)))))
+    length = float((high - low).amax()) / tau
+    at_once = profiles_at_once(scores.shape[1], length, memory)
     for start in range(0, len(scores), at_once):
         part = slice(start, start + at_once)
-        # Subtracted before scaling, so that ties stay exact.
-        yield part, _shortened(scores[part], tau) if far_apart else (scores[part] - low[part]) / tau
+        if GRIDS[0][0] * length > _most_nodes(scores.shape[1]):
+            places = _shortened(scores[part], tau)
+            yield part, _grid(places, float(places.amax()))
+        else:
+            yield part, _grid((scores[part] - low[part]) / tau, length)  # subtracted first, so that ties stay exact
+
+
+def profiles_at_once(genes: int, length: float, memory: float) -> int:
+    """How many profiles of so many genes, whose scores spread over `length` τ, fit into so many bytes; 1 at least."""
+    (per_tau, width), (coarsest, widest) = GRIDS[0], GRIDS[-1]
+    nodes = per_tau * length
+    if nodes > _most_nodes(genes):
+        nodes, width = max(_most_nodes(genes), coarsest * REACH * genes), widest
+    return max(1, int(memory / (8 * COPIES * (genes * width + 2 * (nodes + width)))))
 
 
 def _most_nodes(genes: int) -> int:
@@ -111,13 +114,13 @@ def _shortened(scores: Tensor, tau: float) -> Tensor:
     return torch.empty_like(scores).scatter_(1, order, places)
 
 
-def _grid(places: Float64[Tensor, "profiles genes"]) -> Grid:
-    """A grid for genes at these places, in τ from 0 on: the finest that has few enough nodes, or else the coarsest."""
-    length, genes = float(places.amax()), places.shape[1]
-    per_tau, width = next((grid for grid in GRIDS if grid[0] * length <= _most_nodes(genes)), GRIDS[-1])
+def _grid(places: Float64[Tensor, "profiles genes"], length: float) -> Grid:
+    """A grid for genes at places 0 .. length, in τ: the finest that has few enough nodes, or else the coarsest."""
+    limit = _most_nodes(places.shape[1])
+    per_tau, width = next((grid for grid in GRIDS if grid[0] * length <= limit), GRIDS[-1])
     scaled = places * per_tau
     first = scaled.floor()
-    powers = torch.vander((scaled - first - 0.5).flatten(), N=width, increasing=True).unflatten(0, places.shape)
+    powers = (scaled - first).sub_(0.5)[..., None] ** torch.arange(width, device=places.device)
     shares = powers @ torch.from_numpy(shares_table(width)).to(places.device)
     return Grid(per_tau, int(length * per_tau) + width + 1, first.long(), shares)
 
@@ -125,20 +128,23 @@ def _grid(places: Float64[Tensor, "profiles genes"]) -> Grid:
 shares_table = lru_cache(shares_of_nodes)
 
 
-def _sum(grid: Grid, weights: Tensor, kernel: Kernel) -> Tensor:
-    """(B, K, G) Σ_j w_kj kernel((x_j - x_i) / τ) for K weightings (B, K, G)."""
-    profiles, count, genes = weights.shape
-    places = grid.places.flatten(1)
-    spread = weights[..., None] * grid.shares[:, None]
-    at_nodes = add_up(
-        spread.flatten(2).flatten(0, 1), places.repeat_interleave(count, dim=0), grid.nodes, most=genes
-    ).unflatten(0, (profiles, count))
+def _sums(grid: Grid, weightings: Sequence[Tensor | None], kernel: Kernel) -> Tensor:
+    """(K, B, G) Σ_j w_j kernel((x_j - x_i) / τ) for each of K weightings (B, G), or all weights 1."""
+    genes, places = grid.first.shape[1], grid.places.flatten(1)
+    at_nodes = torch.stack([_spread(grid, weights, places, genes) for weights in weightings])
     length = next_fast_len(2 * grid.nodes, real=True)
-    transformed = torch.fft.rfft(at_nodes, n=length) * _spectrum(kernel, grid.per_tau, length).to(weights.device)
-    summed = torch.fft.irfft(transformed, n=length)[..., : grid.nodes]
-    read = summed.gather(2, places[:, None].expand(-1, count, -1)).unflatten(2, (genes, -1))
-    found: Tensor = (read * grid.shares[:, None]).sum(-1)
+    transformed = torch.fft.rfft(at_nodes, n=length).mul_(_spectrum(kernel, grid.per_tau, length).to(at_nodes.device))
+    summed = torch.fft.irfft(transformed, n=length)
+    read = summed.gather(2, places.expand(len(weightings), -1, -1)).unflatten(2, (genes, -1))
+    found: Tensor = read.mul_(grid.shares).sum(-1)
     return found
+
+
+def _spread(grid: Grid, weights: Tensor | None, places: Tensor, genes: int) -> Tensor:
+    """(B, nodes) what genes of these weights hand to each node."""
+    if weights is None:  # shares are 1 at most
+        return add_up(grid.shares.flatten(1), places, grid.nodes, most=genes, largest=1.0)
+    return add_up((weights[..., None] * grid.shares).flatten(1), places, grid.nodes, most=genes)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -13,22 +13,31 @@ BITS = 62
 
 
 def add_up(
-    values: Float64[Tensor, "rows numbers"], places: Int64[Tensor, "rows numbers"], size: int, most: int
+    values: Float64[Tensor, "rows numbers"],
+    places: Int64[Tensor, "rows numbers"],
+    size: int,
+    most: int,
+    largest: float | None = None,
 ) -> Float64[Tensor, "rows size"]:
     """(rows, size) sums of the values that share a place 0 .. size - 1 of their row.
 
     No more than `most` values may meet in one place. A value is rounded to 2^-(62 - log2 most) of the largest of its
-    row: 4e-15 where 1,000 meet. A row that holds a value that is not finite becomes NaN.
+    row, or of `largest`, if it is known: 4e-15 where 1,000 meet. A row that holds a value that is not finite has no
+    finite sum.
     """
-    largest = values.abs().amax(-1, keepdim=True)
-    one = 2.0 ** (BITS - max(1, most).bit_length())
-    scaled = values * (one / largest.masked_fill(largest == 0, 1.0))
-    rows = torch.arange(len(values), device=values.device)[:, None]
+    bits = BITS - max(1, most).bit_length()
+    if largest is None:
+        unit = values.abs().amax(-1, keepdim=True) * 2.0**-bits
+        scaled = values / unit.masked_fill(unit == 0, 1.0)
+    else:
+        unit = torch.tensor(largest * 2.0**-bits, dtype=torch.float64)  # of no dimension, it may stay on the host
+        scaled = values * (2.0**bits / largest)
+    rows = torch.arange(0, len(values) * size, size, device=values.device)[:, None]
     whole = torch.zeros(len(values) * size, dtype=torch.int64, device=values.device)
     # In one dimension, which torch knows to be deterministic.
-    whole.scatter_add_(0, (places + rows * size).flatten(), scaled.round_().long().flatten())
-    sums: Tensor = whole.double().unflatten(0, (-1, size))
-    return sums.mul_(largest / one).add_(largest - largest)
+    whole.scatter_add_(0, (places + rows).flatten(), scaled.round_().long().flatten())
+    sums: Tensor = whole.double().unflatten(0, (-1, size)).mul_(unit)
+    return sums
 
 
 def running_total(values: Float64[Tensor, "rows numbers"], largest: float) -> Float64[Tensor, "rows numbers"]:
