@@ -55,8 +55,7 @@ class CudaBatched(Backend):
     Ranks are sums over a uniform grid, by a Fourier transform, in float64. Each set is one program of a kernel that
     makes its running sum block by block, from the windows of its hits, and scores it as it is made; the backward pass
     makes it again, from its maximum, sum and score. Of that, sigmoids and exponentials are in float32, unless scores
-    are in float64.
-    Results are bitwise the same in each run: what meets in memory is added up as whole numbers.
+    are in float64. Results are bitwise the same in each run: what meets in memory is added up as whole numbers.
 
     On a CPU it runs for tests alone, in Triton's interpreter, where TRITON_INTERPRET=1 is set before it is first used.
 

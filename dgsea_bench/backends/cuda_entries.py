@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dgsea_bench.backends.cuda_portions import Portion, portions
+from dgsea_bench.backends.cuda_portions import Portion, portions, room_of
 
 ENTRIES = 128
 """Entries of a set that are prepared at once."""
@@ -76,6 +76,12 @@ class Inputs:
     def blocks_and_warps(self) -> dict[str, int]:
         """The constants of kernels that work block by block."""
         return {"BLOCK": self.block, "warps": min(8, max(1, self.block // LANES))}
+
+    @property
+    def needed(self) -> float:
+        """Bytes that all profiles, sets and permutations at once would take."""
+        (profiles, genes), sizes = self.ranks.shape, np.diff(self.edges)
+        return float(room_of(genes, sizes, self.blocks, self.slots).sum()) * profiles * len(self.permutations)
 
     def portions(self, memory: float) -> list[Portion]:
         """What fits into so many bytes at once."""

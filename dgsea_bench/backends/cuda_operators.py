@@ -18,6 +18,9 @@ from dgsea_bench.backends.sums_in_any_order import add_up
 PROGRAMS = 4096
 """Programs of the backward pass that keep a GPU busy; each sums the gradients of some sets."""
 
+BYTES_PER_GENE = 800
+"""What the soft ranks of ordinary scores need for a gene of each profile."""
+
 SETS = (
     "Tensor weights, Tensor ranks, Tensor order, Tensor places, Tensor base, "
     "Tensor offsets, Tensor indices, Tensor permutations, "
@@ -36,13 +39,19 @@ Three = tuple[Tensor, Tensor, Tensor]
 @operator("cuda_rank(Tensor values, float tau_rank, float memory) -> Tensor", ANY_DEVICE)
 def rank(values: Tensor, tau_rank: float, memory: float) -> Tensor:
     """Soft ranks (B, G) of values (B, G) in float64."""
-    return within_memory(values, memory, lambda most: soft_ranks(values, tau_rank, most))
+    return within_memory(
+        values, BYTES_PER_GENE * values.numel(), memory, lambda most: soft_ranks(values, tau_rank, most)
+    )
 
 
 @operator("cuda_rank_gradient(Tensor values, float tau_rank, float memory, Tensor to_ranks) -> Tensor", ANY_DEVICE)
 def rank_gradient(values: Tensor, tau_rank: float, memory: float, to_ranks: Tensor) -> Tensor:
     """∂L/∂values from ∂L/∂ranks."""
-    return within_memory(values, memory, lambda most: soft_ranks_gradient(values, tau_rank, to_ranks, most))
+
+    def work(most: float) -> Tensor:
+        return soft_ranks_gradient(values, tau_rank, to_ranks, most)
+
+    return within_memory(values, 2 * BYTES_PER_GENE * values.numel(), memory, work)
 
 
 @operator(f"cuda_running_sum({SETS}) -> Tensor", ANY_DEVICE)
@@ -109,7 +118,7 @@ def _by_portions(
                 into[part] = _by_permutation(values, part.sets.stop - part.sets.start)
         return whole
 
-    return within_memory(inputs.ranks, inputs.memory, within)
+    return within_memory(inputs.ranks, inputs.needed, inputs.memory, within)
 
 
 @operator(
@@ -159,7 +168,7 @@ def _gradients(
                 into[part.profiles] += values
         return whole
 
-    return within_memory(inputs.ranks, inputs.memory, within)
+    return within_memory(inputs.ranks, inputs.needed, inputs.memory, within)
 
 
 def _gradients_of(some: Inputs, part: Portion, upstream: tuple[Tensor, ...], given: bool, of_weights: bool) -> Three:

@@ -37,9 +37,7 @@ def portions(
 
     A set takes room for each of its entries, and of the `slots` blocks that its window touches, and for each block.
     """
-    large = 2 * sizes > genes
-    room = np.where(large, genes, sizes) * (BYTES_PER_ENTRY + 16 * slots) + blocks * BYTES_PER_BLOCK
-    room += large * genes * BYTES_PER_MISS
+    room = room_of(genes, sizes, blocks, slots)
     most = max(1, KEYS // (2 * genes))  # of sets under all permutations, whatever the memory
     profiles_at_once = int(min(max(1, memory // room.sum()), profiles))
     permutations_at_once = int(min(max(1, memory // (room.sum() * profiles_at_once)), max(1, most // len(room)), count))
@@ -54,6 +52,15 @@ def portions(
                 )
 
 
+def room_of(genes: int, sizes: np.ndarray, blocks: int, slots: int) -> np.ndarray:
+    """Bytes that each set of these sizes takes in a profile."""
+    large = 2 * sizes > genes
+    entries = np.where(large, genes, sizes)
+    room: np.ndarray = entries * (BYTES_PER_ENTRY + 16 * slots) + blocks * BYTES_PER_BLOCK
+    room += large * genes * BYTES_PER_MISS
+    return room
+
+
 def _spans(room: np.ndarray, memory: float, most: int) -> list[slice]:
     """Slices of so many sets at most, that together need no more than so many bytes, or are one set."""
     spans, start, used = [], 0, 0.0
@@ -65,13 +72,15 @@ def _spans(room: np.ndarray, memory: float, most: int) -> list[slice]:
     return [*spans, slice(start, len(room))]
 
 
-def within_memory(tensor: Tensor, memory: float, work: Callable[[float], Found]) -> Found:
+def within_memory(tensor: Tensor, needed: float, memory: float, work: Callable[[float], Found]) -> Found:
     """What `work` makes of a number of bytes: those, or what is free, or less as long as the device runs out of memory.
+
+    `needed` is about what all the work at once would take.
 
     Raises:
         torch.OutOfMemoryError: the smallest portion does not fit.
     """
-    if tensor.is_cuda and memory > QUIET:
+    if tensor.is_cuda and min(needed, memory) > QUIET:
         free, _ = torch.cuda.mem_get_info(tensor.device)
         unused = torch.cuda.memory_reserved(tensor.device) - torch.cuda.memory_allocated(tensor.device)
         memory = min(memory, max(QUIET, 0.8 * (free + unused)))
