@@ -2,12 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Float64, Int32, Integer
+from jaxtyping import Float, Float64, Integer
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -182,32 +182,6 @@ def _check_type(backend: str, option: str, value: object, default: object) -> No
         not isinstance(value, accepted) or (isinstance(value, bool) and not isinstance(default, bool))
     ):
         raise InputError(f"{backend}: {option} is {value!r}; it must be of type {accepted[0].__name__}")
-
-
-def unchanged(ranks: Float64[Tensor, "profiles genes"]) -> Int32[Tensor, "1 genes"]:
-    """The permutation that leaves everything where it is."""
-    return torch.arange(ranks.shape[1], dtype=torch.int32, device=ranks.device)[None]
-
-
-def adaptive_taus(
-    backend: Backend,
-    ranking: Ranking,
-    gene_sets: GeneSets,
-    permutations: Integer[Tensor, "permutations entries"],
-    curves: Callable[[Ranking, GeneSets, Tensor], Tensor],
-) -> Float[Tensor, "profiles sets permutations"]:
-    """(B, P, K) the median absolute deviation of each of `curves` (B, P, K, G), in working memory of `memory_mib`."""
-    rows = []
-    with torch.no_grad():
-        for profiles, spans in backend.chunks(ranking, len(gene_sets)):
-            part = ranking.select(profiles)
-            columns = []
-            for span in spans:
-                some = gene_sets.subset(*span)
-                each = [median_absolute_deviation(curves(part, some, one))[..., 0] for one in permutations.split(1)]
-                columns.append(torch.cat(each, dim=2))
-            rows.append(torch.cat(columns, dim=1))
-    return torch.cat(rows).double()
 
 
 def median_absolute_deviation(curve: Float[Tensor, "*batch positions"]) -> Float[Tensor, "*batch 1"]:

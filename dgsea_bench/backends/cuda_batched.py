@@ -10,7 +10,8 @@ from jaxtyping import Float, Float64, Int32, Int64, Integer
 from torch import Tensor
 
 from dgsea_bench.backends import cuda_operators as operators
-from dgsea_bench.backends.base import Backend, Ranking, Tolerance, adaptive_taus, unchanged
+from dgsea_bench.backends.base import Ranking, Tolerance
+from dgsea_bench.backends.permuted import PermutedSets, unchanged
 from dgsea_bench.backends.steps import gene_weights
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.gene_sets import GeneSets
@@ -49,7 +50,7 @@ class CudaRanking(Ranking):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CudaBatched(Backend):
+class CudaBatched(PermutedSets):
     """dGSEA as defined (Li et al. 2026) on a GPU, value and gradient, nothing of size sets × genes stored.
 
     Ranks are sums over a uniform grid, by a Fourier transform, in float64. Each set is one program of a kernel that
@@ -117,25 +118,13 @@ class CudaBatched(Backend):
         base = operators.running_sum(equal, ranks, order, places, nothing, *everything, *windows)[:, 0, 0]
         return CudaRanking(scores, ranks, params, gene_weights(values, params.exponent), order, places, base)
 
-    def running_sum(self, ranking: Ranking, gene_sets: GeneSets) -> Float[Tensor, "profiles sets positions"]:
-        """The soft running sum at every position."""
-        return self._curves(ranking, gene_sets, unchanged(ranking.ranks))[:, :, 0]
-
-    def enrichment_score(self, ranking: Ranking, gene_sets: GeneSets) -> Float[Tensor, "profiles sets"]:
-        """The same as `extremum` of `running_sum`, which is never stored."""
-        return self.null_scores(ranking, gene_sets, unchanged(ranking.ranks))[:, :, 0]
-
     def null_scores(
         self, ranking: Ranking, gene_sets: GeneSets, permutations: Integer[Tensor, "permutations entries"]
     ) -> Float[Tensor, "profiles sets permutations"]:
         """The scores of permuted sets, which ride along as more sets."""
         arguments = self._arguments(ranking, gene_sets, permutations)
         tau = ranking.params.tau_abs
-        if tau == "adaptive":
-            inverse_taus = 1 / adaptive_taus(self, ranking, gene_sets, permutations, self._curves)
-        else:
-            shape = len(ranking.scores), len(gene_sets), len(permutations)
-            inverse_taus = torch.full(shape, 1 / tau, dtype=torch.float64, device=ranking.scores.device)
+        inverse_taus = 1 / self.taus(ranking, gene_sets, permutations)
         steep = tau == "adaptive" or 1 / tau > STEEPEST
         scores: Tensor = operators.score(*arguments, inverse_taus, steep)[0]
         return scores.to(ranking.scores.dtype)
@@ -147,7 +136,8 @@ class CudaBatched(Backend):
         width -= NARROWER if single else 0.0
         return params.tau_prefix, width, single, self.positions_at_once, self.memory_mib * 2**20
 
-    def _curves(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> Tensor:
+    def curves(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> Tensor:
+        """Running sums of permuted sets."""
         curves: Tensor = operators.running_sum(*self._arguments(ranking, gene_sets, permutations))
         return curves
 

@@ -8,7 +8,8 @@ from jaxtyping import Float, Float64, Integer
 from torch import Tensor
 
 from dgsea_bench.backends import fastsum_operators as operators
-from dgsea_bench.backends.base import Backend, Ranking, Tolerance, adaptive_taus, unchanged
+from dgsea_bench.backends.base import Ranking, Tolerance
+from dgsea_bench.backends.permuted import PermutedSets
 from dgsea_bench.backends.steps import gene_weights
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams
@@ -29,7 +30,7 @@ class FastRanking(Ranking):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fastsum(Backend):
+class Fastsum(PermutedSets):
     """dGSEA as defined (Li et al. 2026), value and gradient, without ever summing over all pairs.
 
     Ranks are sums over a uniform grid; a running sum is made from the windows of its hits, scored as it is made, and
@@ -65,28 +66,17 @@ class Fastsum(Backend):
         ranks, base = operators.rank(values, params.tau_rank, *_windows(params))
         return FastRanking(scores, ranks, params, gene_weights(values, params.exponent), base)
 
-    def running_sum(self, ranking: Ranking, gene_sets: GeneSets) -> Float64[Tensor, "profiles sets positions"]:
-        """The soft running sum at every position."""
-        return self._curves(ranking, gene_sets, unchanged(ranking.ranks))[:, :, 0]
-
-    def enrichment_score(self, ranking: Ranking, gene_sets: GeneSets) -> Float[Tensor, "profiles sets"]:
-        """The same as `extremum` of `running_sum`, one set at a time."""
-        return self.null_scores(ranking, gene_sets, unchanged(ranking.ranks))[:, :, 0]
-
     def null_scores(
         self, ranking: Ranking, gene_sets: GeneSets, permutations: Integer[Tensor, "permutations entries"]
     ) -> Float[Tensor, "profiles sets permutations"]:
         """The scores of permuted sets, one at a time."""
         arguments = self._arguments(ranking, gene_sets, permutations)
-        if ranking.params.tau_abs == "adaptive":
-            taus = adaptive_taus(self, ranking, gene_sets, permutations, self._curves)
-        else:
-            shape = len(ranking.scores), len(gene_sets), len(permutations)
-            taus = torch.full(shape, ranking.params.tau_abs, dtype=torch.float64)
+        taus = self.taus(ranking, gene_sets, permutations)
         scores: Tensor = operators.score(*arguments, taus)[0]
         return scores.to(ranking.scores.dtype)
 
-    def _curves(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> Tensor:
+    def curves(self, ranking: Ranking, gene_sets: GeneSets, permutations: Tensor) -> Tensor:
+        """Running sums of permuted sets."""
         curves: Tensor = operators.running_sum(*self._arguments(ranking, gene_sets, permutations))
         return curves
 

@@ -5,30 +5,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from kinds_of_scores import KINDS
 
 import dgsea_bench as dg
 from dgsea_bench.backends import batched_ranks
 from dgsea_bench.backends.batched_ranks import soft_ranks, soft_ranks_gradient
 
 MEMORY = 2.0**28
-
-
-def with_outliers(rng, shape):
-    scores = rng.standard_normal(shape)
-    scores[:, 0], scores[:, -1] = 1e12, -1e12
-    return scores
-
-
-KINDS = {
-    "normal": lambda rng, shape: rng.standard_normal(shape),
-    "tied": lambda rng, shape: rng.standard_normal(shape).round(1),
-    "half zeros": lambda rng, shape: rng.standard_normal(shape) * (rng.random(shape) > 0.5),
-    "all equal": lambda rng, shape: np.full(shape, rng.standard_normal()),
-    "outliers": with_outliers,
-    "heavy tails": lambda rng, shape: rng.standard_t(2, shape),
-    "large": lambda rng, shape: 1e3 * rng.standard_normal(shape),
-    "small": lambda rng, shape: 1e-6 * rng.standard_normal(shape),
-}
 
 
 @st.composite
