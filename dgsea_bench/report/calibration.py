@@ -150,7 +150,8 @@ def _quantile_figure(run: Run, name: str, results: Sequence[Result]) -> Figure:
         f"{item.label} {wording.metric('p_distance', r.typical('p_distance'))}" for item, r in zip(series, results)
     ]
     alternative = f"Quantile plot. {heading}. Distance from uniform: {'; '.join(values)}."
-    return Figure(heading, svg, caption, alternative=alternative)
+    data = plots.data_of(series, "expected_p_value", "observed_p_value")
+    return Figure(heading, svg, caption, alternative=alternative, data=data)
 
 
 def _quantiles(run: Run, result: Result, column: str) -> tuple[Point, ...]:

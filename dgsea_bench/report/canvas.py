@@ -19,7 +19,17 @@ from dgsea_bench.report.wording import shortened
 WIDTH, HEIGHT = 500, 320
 """In units of the view box; a font of 12 units is then about 9 px on a telephone."""
 FONT = 12.5
-INK, FAINT = "#222222", "#6b6b6b"
+INK, FAINT, PAPER, GRID, AXIS, BAND = "#222222", "#6b6b6b", "#fdfdfb", "#e6e6e6", "#9a9a9a", "#ecece8"
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, BROWN, SKY = (
+    seaborn.color_palette("colorblind").as_hex()[index] for index in (0, 1, 2, 3, 4, 5, 9)
+)
+GREY, LIGHT_GREY = "#777777", "#a8a29a"
+VARIABLES = {
+    INK: "ink", FAINT: "faint", PAPER: "paper", GRID: "grid", AXIS: "axis", BAND: "band", BLUE: "blue",
+    ORANGE: "orange", GREEN: "green", VERMILION: "vermilion", PURPLE: "purple", BROWN: "brown", SKY: "sky",
+    GREY: "grey", LIGHT_GREY: "light-grey",
+}  # fmt: skip
+"""Colour -> name of the page's variable for it, which has another value in the dark theme."""
 Form = Callable[[float], str]
 
 
@@ -73,12 +83,12 @@ def canvas(height: float) -> Iterator[Figure]:
         "text.color": INK,
         "axes.labelcolor": FAINT,
         "axes.titlecolor": FAINT,
-        "axes.edgecolor": "#9a9a9a",
-        "xtick.color": "#9a9a9a",
-        "ytick.color": "#9a9a9a",
+        "axes.edgecolor": AXIS,
+        "xtick.color": AXIS,
+        "ytick.color": AXIS,
         "xtick.labelcolor": INK,
         "ytick.labelcolor": INK,
-        "grid.color": "#e6e6e6",
+        "grid.color": GRID,
         "axes.grid": True,
         "lines.scale_dashes": False,
     }
@@ -123,7 +133,7 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     for edge in range(1, len(names)):
-        axes.axhline(edge - 0.5, color="#e6e6e6", linewidth=0.8)
+        axes.axhline(edge - 0.5, color=GRID, linewidth=0.8)
 
 
 def title(figure: Figure, text: str, top: float) -> None:
@@ -149,7 +159,7 @@ def legend(figure: Figure, series: Sequence[Series], columns: int, *, markers: b
 
 
 def as_svg(figure: Figure) -> str:
-    """The figure as SVG for a page: no prolog, no metadata, sized by its view box."""
+    """The figure as SVG for a page: no prolog, no metadata, sized by its view box, coloured by the page's theme."""
     text = io.StringIO()
     FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     svg = text.getvalue()
@@ -160,8 +170,16 @@ def as_svg(figure: Figure) -> str:
 
 
 def _plain_tag(tag: str) -> str:
-    """Without namespaces, which HTML implies; the outermost tag keeps its view box and loses its fixed size."""
+    """Without namespaces, which HTML implies; the outermost tag keeps its view box and loses its fixed size.
+
+    Colours of ours become the page's variables.
+    """
     tag = re.sub(r' xmlns(:\w+)?="[^"]*"', "", tag).replace("xlink:href=", "href=")
     if tag.startswith("<svg"):
         tag = re.sub(r' (width|height|version)="[^"]*"', "", tag)
-    return tag
+    return re.sub(r"#[0-9a-f]{6}\b", lambda colour: css(colour.group()), tag)
+
+
+def css(colour: str) -> str:
+    """A colour as a page writes it: ``var(--blue)``."""
+    return f"var(--{VARIABLES[colour]})" if colour in VARIABLES else colour

@@ -23,13 +23,14 @@ from dgsea_bench.bench.compare import (
 from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.bench.results import Row
 from dgsea_bench.report import wording
-from dgsea_bench.report.canvas import Look, Point, Series
+from dgsea_bench.report.canvas import BLUE, GREY, VERMILION, Look, Point, Series
 from dgsea_bench.report.content import Cell, Figure, Headline, Section, Table
 from dgsea_bench.report.forest import forest
 from dgsea_bench.report.page import render_sections
+from dgsea_bench.report.plots import data_of
 from dgsea_bench.report.tables import LONGEST_TEXT, entries_of_environment
 
-LOOKS = {SLOWER: Look("#d55e00", "s"), SAME: Look("#777777", "o"), FASTER: Look("#0173b2", "D")}
+LOOKS = {SLOWER: Look(VERMILION, "s"), SAME: Look(GREY, "o"), FASTER: Look(BLUE, "D")}
 MOST_FIGURES, MOST_ROWS = 8, 24
 """Of more groups of cases, and of more cases in a group, those whose time changed most are drawn."""
 WIDEST = 4.0
@@ -222,7 +223,8 @@ def _forest_figure(
     caption = f"{len(changes):,} of {count:,} cases, those whose time changed most." if len(changes) < count else ""
     told = [f"{row} {wording.ratio(each.ratio.value)}" for row, each in zip(rows, changes, strict=True) if each.ratio]
     svg = forest(rows, series, "time after / time before", band=(1 / (1 + tolerance), 1 + tolerance), span=span)
-    return Figure(heading, svg, caption, alternative=f"Forest plot of ratios. {heading}. {'; '.join(told)}.")
+    data = data_of(series, "case", "time_after_by_time_before", rows).rename(columns={"backend": "verdict"})
+    return Figure(heading, svg, caption, f"Forest plot of ratios. {heading}. {'; '.join(told)}.", data=data)
 
 
 def _case_table(title: str, changes: Sequence[Change], names: Names, *, wide: bool) -> Table:

@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
+import pandas as pd
 from markupsafe import Markup
 
 from dgsea_bench.report.figures import with_own_ids
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What begins a formula in a spreadsheet, so that no text may begin with it there."""
 
 
 @dataclass
@@ -15,6 +20,7 @@ class Figure:
     Attributes:
         svg: the drawing; None, with `missing`, where there is nothing to draw.
         alternative: the same in words for those who cannot see it.
+        data: what is drawn, a row per mark, for those who want to draw it otherwise.
         number: given by the page.
     """
 
@@ -23,12 +29,28 @@ class Figure:
     caption: str
     alternative: str = ""
     missing: str = ""
+    data: pd.DataFrame | None = None
     number: int = 0
+
+    @property
+    def download(self) -> str:
+        """`data` as CSV in an address of its own, so that it can be saved from the page without a network."""
+        return "" if self.data is None else f"data:text/csv;charset=utf-8,{quote(as_csv(self.data), safe=_UNCHANGED)}"
 
     @property
     def drawing(self) -> Markup:
         """The SVG, which `figures` has escaped, with ids of its own."""
         return Markup(with_own_ids(self.svg or "", f"figure{self.number}"))  # noqa: S704 (made by matplotlib, not input)
+
+
+_UNCHANGED = ",;:/()[]=@!*'$~|"
+"""Characters that an address may hold as they are."""
+
+
+def as_csv(data: pd.DataFrame) -> str:
+    """A table as CSV, numbers with six digits; text that a spreadsheet would take for a formula begins with ``'``."""
+    safe = data.map(lambda value: f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value)
+    return safe.to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 @dataclass(frozen=True)

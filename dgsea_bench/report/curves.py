@@ -43,7 +43,8 @@ def curve_figure(run: Run) -> Figure:
     )
     alternative = f"Curves over {wording.count(problem.genes)} positions for {wording.listed(list(frames))}. {heading}."
     svg = curves(panels, "position in the ranking", below="exact")
-    return Figure(heading, svg, caption.strip(), alternative=alternative)
+    data = pd.concat([frame.assign(backend=label) for label, frame in frames.items()])
+    return Figure(heading, svg, caption.strip(), alternative=alternative, data=data)
 
 
 def _choose(run: Run) -> tuple[Problem, Curves] | None:

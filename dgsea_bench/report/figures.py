@@ -1,8 +1,10 @@
 """Drawing: series of points -> an inline SVG string. No rows here; every text that comes in is drawn as it is."""
 
+import itertools
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import seaborn
@@ -10,9 +12,18 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from dgsea_bench.report.canvas import (
+    BLUE,
+    BROWN,
     FAINT,
     FONT,
+    GREEN,
+    GREY,
     HEIGHT,
+    LIGHT_GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
     Form,
     Look,
     Series,
@@ -34,25 +45,38 @@ MOST_LABELS = 350
 """Height that labels at the ends of lines may take; more of them become a legend."""
 
 
-BASELINES = (Look("#777777", "X", (4.0, 2.5)), Look("#a8a29a", "P", (1.5, 1.5)))
+BASELINES = (Look(GREY, "X", (4.0, 2.5)), Look(LIGHT_GREY, "P", (1.5, 1.5)))
+OWN_LOOKS = {
+    "fastsum": Look(BLUE, "o"),
+    "exact": Look(ORANGE, "s"),
+    "nyswin": Look(GREEN, "D"),
+    "cuda-batched": Look(PURPLE, "^"),
+}
+"""Backend -> its look on every page."""
+MORE_LOOKS = (Look(VERMILION, "^"), Look(SKY, "v"), Look(BROWN, "P"), Look(PURPLE, "X"))
+"""Of other backends, and of those that are there with several settings of their knobs."""
+DASHES = ((), (6.0, 2.0), (2.0, 2.0), (8.0, 2.0, 2.0, 2.0))
 
 
 def looks(labels: Sequence[str], baselines: Sequence[str]) -> dict[str, Look]:
-    """A look for each label from a palette safe for the colour-blind; baselines are grey and dashed."""
-    palette = seaborn.color_palette("colorblind").as_hex()
-    colours = [palette[index] for index in (0, 1, 2, 3, 4, 9, 5)]
-    found: dict[str, Look] = {}
-    number = 0
-    for label in labels:
-        if label in baselines:
-            grey = sum(name in baselines for name in found)
-            found[label] = BASELINES[grey % len(BASELINES)]
-        else:
-            turn = number // len(colours)
-            dashes: tuple[float, ...] = ((), (6.0, 2.0), (2.0, 2.0))[turn % 3]
-            found[label] = Look(colours[number % len(colours)], "osD^vP"[number % 6], dashes)
-            number += 1
+    """A look for each label from a palette safe for the colour-blind; baselines are grey and dashed.
+
+    A backend has its own look on every page. With several settings of its knobs, the first of them has it.
+    """
+    grey = itertools.cycle(BASELINES)
+    more = (replace(look, dashes=dashes) for dashes in itertools.cycle(DASHES) for look in MORE_LOOKS)
+    found = {label: next(grey) for label in labels if label in baselines}
+    taken = set()
+    for label in sorted(set(labels) - found.keys(), key=_natural):
+        backend = label.partition("[")[0]
+        found[label] = OWN_LOOKS[backend] if backend in OWN_LOOKS and backend not in taken else next(more)
+        taken.add(backend)
     return found
+
+
+def _natural(label: str) -> list[tuple[int, str]]:
+    """Orders ``nyswin[anchors=128]`` before ``nyswin[anchors=1024]``."""
+    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", label)]
 
 
 def trend(series: Sequence[Series], x_title: str, y_title: str, y_form: Form) -> str:

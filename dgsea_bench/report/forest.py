@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from dgsea_bench.report.canvas import (
+    BAND,
     FAINT,
     Series,
     as_svg,
@@ -17,8 +18,6 @@ from dgsea_bench.report.canvas import (
     title,
 )
 from dgsea_bench.report.figures import log_axis
-
-BAND = "#ecece8"
 
 
 def forest(

@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from dgsea_bench.report.canvas import (
     FAINT,
     INK,
+    PAPER,
     Form,
     Look,
     Series,
@@ -103,7 +104,7 @@ def heat_map(
         axes = axes_in(figure, left=74, right=20, top=36, bottom=56)
         texts = np.array([["–" if math.isnan(value) else form(value) for value in row] for row in values])
         seaborn.heatmap(
-            values, ax=axes, annot=texts, fmt="", cbar=False, cmap="cividis_r", linewidths=1.5, linecolor="#fdfdfb",
+            values, ax=axes, annot=texts, fmt="", cbar=False, cmap="cividis_r", linewidths=1.5, linecolor=PAPER,
             xticklabels=list(columns), yticklabels=list(rows), annot_kws={"size": 12},
         )  # fmt: skip
         axes.tick_params(length=0, rotation=0)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from dgsea_bench.report import wording
 from dgsea_bench.report.canvas import Look, Point, Series
 from dgsea_bench.report.content import Figure
@@ -16,6 +18,20 @@ from dgsea_bench.report.quantities import (
 )
 from dgsea_bench.report.rows import AXES, Axis, Line, Problem, Result, Run, sizes_in_words
 from dgsea_bench.report.wording import capital
+
+
+def data_of(series: Sequence[Series], x: str, y: str, names: Sequence[str] = ()) -> pd.DataFrame:
+    """What is drawn, a row per mark: backend, `x`, `y` and the ends of whiskers, where there are any.
+
+    With `names` the points' x are numbers of categories, which the table has by name.
+    """
+    rows = [
+        (item.label, names[int(point.x)] if names else point.x, point.y, point.low, point.high)
+        for item in series
+        for point in item.points
+    ]
+    table = pd.DataFrame(rows, columns=["backend", x, y, "low", "high"])
+    return table.dropna(axis="columns", how="all")
 
 
 def look_of(run: Run) -> dict[str, Look]:
@@ -36,7 +52,8 @@ def trend_figure(run: Run, lines: Sequence[Line], quantity: Quantity) -> Figure:
         return Figure(heading, None, where, missing=nothing_drawn(quantity))
     svg = trend(series, f"{axis} (logarithmic)", axis_title(quantity), quantity.tick)
     caption = " ".join(part for part in (f"{where}.", *_caption(lines, series, quantity)) if part)
-    return Figure(heading, svg, caption, alternative=_alternative(heading, series, quantity, str(axis)))
+    alternative = _alternative(heading, series, quantity, str(axis))
+    return Figure(heading, svg, caption, alternative, data=data_of(series, axis, quantity.metric))
 
 
 def dot_figure(run: Run, groups: Groups, quantity: Quantity) -> Figure:
@@ -64,7 +81,8 @@ def dot_figure(run: Run, groups: Groups, quantity: Quantity) -> Figure:
     parts = (f"{capital(quantity.title)}.", whiskers, baseline, not_drawn)
     caption = " ".join(part for part in parts if part)
     values = [f"{item.label}: {wording.span([p.y for p in item.points], quantity.form)}" for item in series]
-    return Figure(heading, svg, caption, alternative=f"Dot plot. {heading}. {'; '.join(values)}.")
+    data = data_of(series, "problem", quantity.metric, names)
+    return Figure(heading, svg, caption, f"Dot plot. {heading}. {'; '.join(values)}.", data=data)
 
 
 def describe(run: Run, problem: Problem) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from statistics import median
 
+import pandas as pd
+
 from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.core.params import PRESETS, EnrichmentParams, NullParams
 from dgsea_bench.report import maps, plots, wording
@@ -140,7 +142,14 @@ def _distribution(run: Run, groups: Groups, column: str, metric: str, tick: Form
     ]
     svg = maps.distributions([name for name, _ in groups], samples, wording.shortened(title, 60), tick)
     alternative = f"Distributions over profiles. {heading}. Medians of {'; '.join(medians)}."
-    return Figure(heading, svg, caption, alternative=alternative)
+    rows = [
+        (item.label, groups[number][0], value)
+        for item in samples
+        for number, values in item.values.items()
+        for value in values
+    ]
+    data = pd.DataFrame(rows, columns=["backend", "problem", metric])
+    return Figure(heading, svg, caption, alternative=alternative, data=data)
 
 
 def _distribution_heading(run: Run, samples: Sequence[Sample], groups: Groups, metric: str) -> str:

@@ -8,7 +8,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from dgsea_bench.report.canvas import HEIGHT, Form, Point, Series, as_svg, axes_in, canvas, legend, title
+from dgsea_bench.report.canvas import HEIGHT, PAPER, Form, Point, Series, as_svg, axes_in, canvas, legend, title
 from dgsea_bench.report.figures import LABEL_ROOM, MOST_LABELS, label_ends, log_axis, log_ticks, room_for
 
 DOT = 4.0
@@ -90,7 +90,7 @@ def _draw(axes: Axes, item: Cloud) -> None:
     axes.add_patch(dots).set_clip_on(False)
     (line,) = axes.plot(
         [point.x for point in item.medians.points], [point.y for point in item.medians.points], color=look.colour,
-        marker=look.marker, markersize=7, linewidth=1.8, markeredgecolor="#fdfdfb", markeredgewidth=0.8, zorder=3,
+        marker=look.marker, markersize=7, linewidth=1.8, markeredgecolor=PAPER, markeredgewidth=0.8, zorder=3,
     )  # fmt: skip
     line.set_clip_on(False)
     if look.dashes:

@@ -235,7 +235,9 @@ def _figure(run: Run, items: Sequence[Signatures], measure: Measure, place: str)
         first, last = cloud.medians.points[0], cloud.medians.points[-1]
         name, low, high = cloud.medians.label, quantity.form(first.y), quantity.form(last.y)
         ends.append(f"{name} {low} at {first.x:,.0f} responding genes, {high} at {last.x:,.0f}")
-    return Figure(heading, svg, caption, alternative=f"Scatter plot. {heading}. Medians: {'; '.join(ends)}.")
+    dots = [Series(cloud.medians.label, cloud.medians.look, cloud.dots) for cloud in drawn]
+    data = plots.data_of(dots, "responding_genes", measure.column)
+    return Figure(heading, svg, caption, f"Scatter plot. {heading}. Medians: {'; '.join(ends)}.", data=data)
 
 
 def _cloud(item: Signatures, measure: Measure, look: Look) -> Cloud | None:

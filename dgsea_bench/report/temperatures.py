@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.core.params import PRESETS
@@ -88,7 +89,8 @@ def _map_figure(item: _Map, metric: str, subject: str, form: Callable[[float], s
     )  # fmt: skip
     caption = f"{wording.capital(title)}, median over profiles. {item.where}, {item.label}. a / b: tau_rank / tau_abs."
     cells = [f"{form(value)} at {_at(at)}" for at, value in sorted(known.items())]
-    return Figure(heading, svg, caption, alternative=f"Map of {title}: {'; '.join(cells)}.")
+    data = pd.DataFrame([(*at, value) for at, value in sorted(known.items())], columns=["tau_rank", "tau_abs", metric])
+    return Figure(heading, svg, caption, alternative=f"Map of {title}: {'; '.join(cells)}.", data=data)
 
 
 def _map_sentence(item: _Map) -> str:

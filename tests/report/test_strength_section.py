@@ -197,11 +197,9 @@ def test_a_backend_has_its_colour_in_every_part_of_the_page(tmp_path):
     pairs = [*enrichment_pairs(), *significance_pairs()]
     html = render(tmp_path, [pairs[1], pairs[0], *pairs[2:]])
     errors_svg, *_, agreement_svg = drawings(html)
-    orange = "#d55e00"
-    assert orange not in errors_svg, "the fourth colour of soft backends"
-    third = "#029e73"
-    assert third in errors_svg
-    assert third in agreement_svg, "nyswin is the third backend of the page, though the second of significance"
+    assert "var(--green)" in errors_svg, "the colour of nyswin, whichever backends were measured first"
+    assert "var(--green)" in agreement_svg
+    assert "var(--vermilion)" not in errors_svg, "a colour of backends without one of their own"
 
 
 def test_several_problems_are_told_apart(tmp_path):
