@@ -118,7 +118,8 @@ def _headline(comparison: Comparison) -> Headline:
         f"Before: {before.name}, {wording.plural(len(before.rows), 'case')}. "
         f"After: {after.name}, {wording.plural(len(after.rows), 'case')}."
     )
-    return Headline(verdict_sentence(comparison), explained, measured, _machines(comparison))
+    about = f"{before.name} and {after.name}: what changed?"
+    return Headline(verdict_sentence(comparison), about, explained, measured, _machines(comparison))
 
 
 def _machines(comparison: Comparison) -> str:

@@ -1,12 +1,14 @@
 """What a page is made of: sections with paragraphs, figures and tables."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import pandas as pd
 from markupsafe import Markup
 
+from dgsea_bench.report.canvas import css
 from dgsea_bench.report.figures import with_own_ids
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -55,12 +57,31 @@ def as_csv(data: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `note` is a small second line, `warn` marks what a reader must not overlook."""
+    """A cell of a table.
+
+    Attributes:
+        note: small lines below. warn: what a reader must not overlook.
+        value: the number that the text stands for, by which the column is sorted; texts sort as texts.
+        colour: of a spot before the text, a backend's on every page. link: a relative address.
+    """
 
     text: str
     note: str = ""
     warn: bool = False
     strong: bool = False
+    value: float | None = None
+    colour: str = ""
+    link: str = ""
+
+    @property
+    def number(self) -> str:
+        """`value` as short as sorting and copying need it."""
+        return "" if self.value is None or not math.isfinite(self.value) else f"{self.value:.6g}"
+
+    @property
+    def style(self) -> str:
+        """The colour as the page writes it."""
+        return css(self.colour)
 
 
 @dataclass(frozen=True)
@@ -70,6 +91,8 @@ class Table:
     Attributes:
         numeric_from: columns from this one on are numbers, aligned right.
         wide: it has so many rows and columns that it scrolls in a box of its own.
+        stacked: on a narrow screen a row becomes a list, so that it is read without scrolling sideways.
+        sortable: whether a reader may order it otherwise, below each heading if it has any.
     """
 
     title: str
@@ -78,11 +101,17 @@ class Table:
     caption: str = ""
     numeric_from: int = 99
     wide: bool = False
+    stacked: bool = False
+    sortable: bool = True
 
 
 @dataclass
 class Section:
-    """A heading with what belongs below it; `remarks` come last. The first section is the verdict."""
+    """A heading with what belongs below it; `remarks` come last. The first section is the verdict.
+
+    Attributes:
+        model: what the panel for a problem of the reader's own reckons with; nothing, without a panel.
+    """
 
     title: str
     anchor: str
@@ -90,13 +119,19 @@ class Section:
     tables: Sequence[Table] = ()
     figures: list[Figure] = field(default_factory=list)
     remarks: Sequence[str] = ()
+    model: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
 class Headline:
-    """The top of the page."""
+    """The top of the page.
+
+    Attributes:
+        title: the answer, in a line. about: what the page is on.
+    """
 
     title: str
+    about: str
     explained: str
     measured: str
     machine: str

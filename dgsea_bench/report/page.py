@@ -1,9 +1,13 @@
 """The page: a run -> sections -> HTML. What goes into a section is decided in `sections`."""
 
+import base64
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from dgsea_bench.bench.results import RunDirectory
 from dgsea_bench.core.errors import InputError
@@ -13,6 +17,7 @@ from dgsea_bench.report.rows import Run, read_runs
 from dgsea_bench.report.sections import SECTIONS, headline
 
 TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("page.js", "tables.js", "panel.js")
 MARKER = '<meta name="generator" content="dgsea_bench">'
 """In the head of every page of ours, which may be replaced."""
 
@@ -53,6 +58,7 @@ def render(run: Run) -> str:
 def render_sections(head: Headline, sections: Sequence[Section]) -> str:
     """The HTML of a page."""
     _number_figures(sections)
+    scripts = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -60,7 +66,23 @@ def render_sections(head: Headline, sections: Sequence[Section]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(head=head, sections=sections, marker=MARKER)
+    environment.filters["as_json"] = as_json
+    return environment.get_template("report.html.j2").render(
+        head=head, sections=sections, marker=MARKER, scripts=scripts, policy=_policy(scripts)
+    )
+
+
+def as_json(content: object) -> Markup:
+    """JSON that can stand inside a script element: no text in it can end the element."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    escaped = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return Markup(escaped)  # noqa: S704 (escaped in the line above)
+
+
+def _policy(scripts: str) -> str:
+    """What a browser lets the page do: run our script and no other, and load nothing."""
+    digest = base64.b64encode(hashlib.sha256(f"\n{scripts}\n".encode()).digest()).decode()
+    return f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:"
 
 
 def write_page(content: str, page: Path) -> None:

@@ -53,6 +53,15 @@ def ranking(run: Run) -> Section | None:
     )
 
 
+def ranking_answer(run: Run) -> str:
+    """The section in a line."""
+    soft = [item for item in run.results if item.target == "dgsea" and item.values("nes_spearman")]
+    if not soft:
+        return "Whether dNES ranks pathways as GSEA does was not measured"
+    medians = wording.span([item.typical("nes_spearman") for item in soft], wording.share)
+    return f"dNES ranks pathways as NES does with a Spearman correlation of {medians}"
+
+
 def _settings(run: Run) -> str:
     """What was the same throughout: temperatures and the null distribution."""
     same = {name: value for name, value in run.problems[0].settings if name in TOLD and name not in run.varying}

@@ -7,23 +7,17 @@ from typing import get_args
 from dgsea_bench.bench.spec import Status
 from dgsea_bench.bench.witnesses import WITNESSES
 from dgsea_bench.report import plots, tables, wording
+from dgsea_bench.report.answers import answer, flags_sentence, growth_sentence, sentences, window_sentence
 from dgsea_bench.report.calibration import calibration
 from dgsea_bench.report.content import Figure, Headline, Section
 from dgsea_bench.report.curves import curve_figure
+from dgsea_bench.report.prediction import growth_model
 from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME
-from dgsea_bench.report.ranking import ranking
+from dgsea_bench.report.ranking import ranking, ranking_answer
 from dgsea_bench.report.rows import AXES, Axis, Problem, Run, sizes_in_words
 from dgsea_bench.report.strength import strength
 from dgsea_bench.report.temperatures import temperatures
-from dgsea_bench.report.verdict import (
-    NEEDS,
-    flags_sentence,
-    grouped,
-    growth_sentence,
-    recommend,
-    sentences,
-    window_sentence,
-)
+from dgsea_bench.report.verdict import NEEDS, Recommendation, grouped, recommend
 
 WHAT_IT_IS = (
     "dGSEA is gene set enrichment analysis with soft ranks, so that a model can be trained on its enrichment score "
@@ -55,10 +49,15 @@ def headline(run: Run) -> Headline:
         f"{_contestants(run)} at {sizes_in_words(run.problems)} "
         f"on {wording.plural(len(kinds), 'kind')} of scores ({wording.listed(kinds)})."
     )
-    compared = any(row.task == "enrichment" for row in run.rows)
-    question = "which dGSEA backend to use" if compared else "does dNES rank pathways as GSEA does?"
-    explained = f"{WHAT_IT_IS} {BACKENDS_COMPARED if compared else NES_COMPARED}"
-    return Headline(f"{names}: {question}", explained, measured, "; ".join(tables.machines(run)))
+    compared = run.of_task("enrichment")
+    question = "which dGSEA backend to use" if compared.rows else "does dNES rank pathways as GSEA does?"
+    explained = f"{WHAT_IT_IS} {BACKENDS_COMPARED if compared.rows else NES_COMPARED}"
+    title = answer(_recommendations(compared), compared.results) if compared.rows else ranking_answer(run)
+    return Headline(title, f"{names}: {question}", explained, measured, "; ".join(tables.machines(run)))
+
+
+def _recommendations(run: Run) -> list[list[Recommendation]]:
+    return [recommend(run.results, need) for need in NEEDS]
 
 
 def _contestants(run: Run) -> str:
@@ -69,14 +68,14 @@ def _contestants(run: Run) -> str:
 
 def verdict(run: Run) -> Section:
     """The answer first: sentences, and a line per problem size and need."""
-    recommendations = [recommend(run.results, need) for need in NEEDS]
+    recommendations = _recommendations(run)
     recommended = any(each.chosen for of_need in recommendations for each in of_need)
     table = [tables.verdict_table(run, grouped(recommendations))] if recommended else []
     said = sentences(recommendations, run.results)
     remarks = filter(
         None, (growth_sentence(run), window_sentence(run), tables.baseline_sentence(run), flags_sentence(run))
     )
-    return Section("Verdict", "verdict", said, table, remarks=list(remarks))
+    return Section("Verdict", "verdict", said, table, remarks=list(remarks), model=growth_model(run))
 
 
 def accuracy_and_cost(run: Run) -> Section | None:

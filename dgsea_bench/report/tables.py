@@ -7,14 +7,17 @@ from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.data.profiles import in_words
-from dgsea_bench.report import wording
+from dgsea_bench.report import plots, wording
+from dgsea_bench.report.answers import how_sure
 from dgsea_bench.report.content import Cell, Table
 from dgsea_bench.report.rows import FILES, SCORES_FILES, Problem, Result, Run
-from dgsea_bench.report.verdict import CLOSE, EXACT, Group, Recommendation
+from dgsea_bench.report.verdict import CLOSE, EXACT, Group, Need, Recommendation
 
-NOTABLE_GRADIENT_ERROR = 0.01
+SIZES_HEADER = "genes × sets × profiles"
 LONGEST_TEXT = 150
 """Of an environment, so that the table fits into a page."""
+LONG = 24
+"""Longer tables scroll in a box of their own."""
 CASE_TABLES = (
     ("enrichment", "Accuracy of every finished case", "Cost of every finished case: medians, with quartiles"),
     ("significance", "Significance in every finished case", "Cost of significance in every finished case"),
@@ -23,75 +26,72 @@ CASE_TABLES = (
 
 
 def verdict_table(run: Run, groups: Sequence[Group]) -> Table:
-    """For this problem size, use this backend."""
-    header = ["need", "use", "mean error", "gradient error", "time", "memory", "growth with genes"]
-    body: list[list[Cell]] = []
-    for group in groups:
-        body.append([_problem_cell(run, group)])
-        strict, *others = group.by_need
-        body.append(_verdict_cells(run, strict))
-        body += [_verdict_cells(run, members) for members in others if not _same(strict, members)]
+    """For this problem size and this need, use this backend."""
+    needs = [each[0].need for each in groups[0].by_need if any(_measured(group, each[0].need) for group in groups)]
+    body = [
+        [_problem_cell(run, group, number), *[_verdict_cell(run, group, need, needs[0]) for need in needs]]
+        for number, group in enumerate(groups)
+    ]
     caption = (
-        "To use: the fastest backend (forward and backward pass) within the need; of several as fast within noise the "
-        "most accurate. A need bounds both the scaled error, which is largest error / largest true score, and the "
-        "relative error of the gradient. Where kinds of scores share a line, numbers go from the least to the largest. "
-        "Growth: fitted exponent of time with its 95 % interval, and the order that the backend claims (G genes, P "
-        "sets). One line for a size: nothing less exact is faster."
+        "The fastest backend (forward and backward pass) within the need, or the one with the least memory; of several "
+        "that are as good within noise, the most accurate. A need bounds both the largest error / largest true score, "
+        "and the relative error of the gradient, on every seed. Sure: even at the ends of both intervals of the times "
+        "the next best takes longer. Where kinds of scores share a line, numbers go from the least to the largest."
     )
-    return Table("For this problem size, use this backend", header, body, caption, numeric_from=2)
+    header = ["problem", *[need.title for need in needs]]
+    return Table("For this problem and need, use this backend", header, body, caption, stacked=True)
 
 
-def _problem_cell(run: Run, group: Group) -> Cell:
+def _of_need(group: Group, need: Need) -> tuple[Recommendation, ...]:
+    return next(each for each in group.by_need if each[0].need is need)
+
+
+def _measured(group: Group, need: Need) -> bool:
+    return any(item.measured for each in group.by_need if each[0].need is need for item in each)
+
+
+def _problem_cell(run: Run, group: Group, number: int) -> Cell:
     names = [name for name in run.varying if name not in SCORES_FILES]
     notes = [wording.listed(group.kinds) + " scores", group.problem.differing(names)]
-    return Cell(size_in_words(group.problem), ", ".join(note for note in notes if note))
+    return Cell(size_in_words(group.problem), "\n".join(note for note in notes if note), value=number)
 
 
-def _verdict_cells(run: Run, members: Sequence[Recommendation]) -> list[Cell]:
-    """Need, use, error, gradient error, time, memory, growth."""
-    need = Cell(members[0].need.title)
+def _verdict_cell(run: Run, group: Group, need: Need, strictest: Need) -> Cell:
+    """What to use, what it takes, what is lost, and how sure that is."""
+    members = _of_need(group, need)
     chosen = [item.chosen for item in members if item.chosen]
     if not chosen:
-        return [need, Cell("nothing", members[0].why), *[Cell(wording.UNKNOWN)] * 5]
-    shared = [rival.label for rival in members[0].rivals if all(rival.label in _rivals(item) for item in members)]
-    as_fast = f"{wording.listed(shared)} as fast within noise" if shared else ""
-    gradient = [item.worst("gradient_error") for item in chosen]
-    scaled = f"scaled {_worst(chosen, 'value_error_scaled')}"
-    marked = any(value is not None and value > NOTABLE_GRADIENT_ERROR for value in gradient)
-    return [
-        need,
-        Cell(chosen[0].label, as_fast, strong=True),
-        Cell(
-            _worst(chosen, "value_error_mean"),
-            scaled if any(item.worst("value_error_scaled") for item in chosen) else "",
-        ),
-        Cell(wording.span(gradient, wording.error), warn=marked),
-        Cell(wording.span([item.typical("step_seconds") for item in chosen], wording.seconds)),
-        Cell(wording.span([item.typical("step_peak_mib") for item in chosen], wording.mebibytes)),
-        _growth_cell(run, chosen),
-    ]
+        return Cell("nothing", members[0].why)
+    quantity, form = (
+        ("step_seconds", wording.seconds) if need.least == "step_seconds" else ("step_peak_mib", wording.mebibytes)
+    )
+    costs = [item.typical(quantity) for item in chosen]
+    pairs = zip(members, _of_need(group, strictest), strict=True)
+    same = need is not strictest and all(mine.chosen is other.chosen for mine, other in pairs)
+    if same and need.least == strictest.least:
+        lines = ["the same: nothing less exact is faster"]
+    else:
+        lines = [wording.span(costs, form), *([] if same else [lost(chosen)]), *_sureness(members)]
+    colour = plots.look_of(run)[chosen[0].label].colour
+    return Cell(chosen[0].label, "\n".join(lines), strong=True, value=costs[0], colour=colour)
 
 
-def _same(mine: Sequence[Recommendation], others: Sequence[Recommendation]) -> bool:
-    """Whether the same backends were chosen, so that one line says it."""
-    return all(a.chosen is b.chosen for a, b in zip(mine, others, strict=True)) and mine[0].chosen is not None
+def lost(chosen: Sequence[Result]) -> str:
+    """What is lost in accuracy: ``error 0.12 %, gradient 0.70 %``."""
+    value, gradient = (
+        wording.span([item.worst(name) for item in chosen], wording.error)
+        for name in ("value_error_mean", "gradient_error")
+    )
+    return f"error and gradient {value}" if value == gradient else f"error {value}, gradient {gradient}"
 
 
-def _worst(chosen: Sequence[Result], name: str) -> str:
-    return wording.span([item.worst(name) for item in chosen], wording.error)
-
-
-def _rivals(item: Recommendation) -> list[str]:
-    return [rival.label for rival in item.rivals]
-
-
-def _growth_cell(run: Run, chosen: Sequence[Result]) -> Cell:
-    """Of time with genes, on a line that one of these results lies on."""
-    for lines in run.lines("genes").values():
-        for line in lines:
-            if any(result in line.results for result in chosen) and (fitted := line.growth("step_seconds")):
-                return Cell(wording.slope(fitted), f"claimed {line.results[0].cost}")
-    return Cell(wording.UNKNOWN, f"claimed {chosen[0].cost}")
+def _sureness(members: Sequence[Recommendation]) -> list[str]:
+    """How sure a recommendation is, in a few words, and what speaks against it."""
+    tied = any(item.rivals or (item.margin and item.margin.low <= 1) for item in members)
+    alone = all(item.alone for item in members)
+    told = how_sure(members)
+    said = told if tied or alone else f"sure: {told}"
+    return [said, *(["flagged: see All cases"] if any(item.flagged for item in members) else [])]
 
 
 def baseline_sentence(run: Run) -> str:
@@ -130,25 +130,29 @@ def case_tables(run: Run) -> list[Table]:
 
 
 def _case_table(run: Run, rows: Sequence[Row], title: str, metrics: Sequence[str]) -> Table:
-    body: list[list[Cell]] = []
-    previous = None
+    numbers = {problem: number for number, problem in enumerate(run.problems)}
+    body = []
     for row in rows:
         problem = run.problem(row)
-        if problem != previous:
-            notes = [f"{problem.scores} scores", problem.differing(run.varying)]
-            body.append([Cell(size_in_words(problem), ", ".join(note for note in notes if note))])
-        body.append([Cell(row.label, _seed(run, row)), *[_metric_cell(row, name) for name in metrics]])
-        previous = problem
-    header = ["backend", *[name.replace("_", " ") for name in metrics]]
+        notes = [f"{problem.scores} scores", problem.differing(run.varying), _seed(run, row)]
+        where = Cell(size_text(problem), ", ".join(note for note in notes if note), value=numbers[problem])
+        body.append([where, backend_cell(run, row.label), *[_metric_cell(row, name) for name in metrics]])
+    header = [SIZES_HEADER, "backend", *[name.replace("_", " ") for name in metrics]]
     without = sorted({row.without_truth for row in rows if row.without_truth})
     caption = f"No errors where there is no truth: {'; '.join(without)}." if without else ""
-    return Table(title, header, body, caption, numeric_from=1, wide=True)
+    return Table(title, header, body, caption, numeric_from=2, wide=True)
+
+
+def backend_cell(run: Run, label: str) -> Cell:
+    """A backend with its colour."""
+    return Cell(label, colour=plots.look_of(run)[label].colour)
 
 
 def _metric_cell(row: Row, name: str) -> Cell:
     low, high = row.metrics.get(f"{name}_q1"), row.metrics.get(f"{name}_q3")
     quartiles = f"{wording.metric(name, low)} to {wording.metric(name, high)}" if low is not None else ""
-    return Cell(wording.metric(name, row.metrics.get(name)), quartiles)
+    value = row.metrics.get(name)
+    return Cell(wording.metric(name, value), quartiles, value=value)
 
 
 def _seed(run: Run, row: Row) -> str:
@@ -166,9 +170,9 @@ def unfinished_table(run: Run) -> Table | None:
         problem = run.problem(row)
         what = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
         status = Cell(row.status, warn=row.status in FAILURES)
-        body.append([status, Cell(row.label), what, Cell(row.reason or "no reason was given")])
+        body.append([status, backend_cell(run, row.label), what, Cell(row.reason or "no reason was given")])
     header = ["status", "backend", "scores, genes × sets × profiles", "reason"]
-    return Table("Skipped and failed cases", header, body)
+    return Table("Skipped and failed cases", header, body, wide=len(body) > LONG)
 
 
 def flagged_table(run: Run) -> Table | None:
@@ -180,9 +184,9 @@ def flagged_table(run: Run) -> Table | None:
     for row in rows:
         problem = run.problem(row)
         what = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
-        body.append([Cell(row.label), what, Cell("; ".join(row.flags), warn=True)])
+        body.append([backend_cell(run, row.label), what, Cell("; ".join(row.flags), warn=True)])
     header = ["backend", "scores, genes × sets × profiles", "flagged"]
-    return Table("Know before you believe these numbers", header, body)
+    return Table("Know before you believe these numbers", header, body, wide=len(body) > LONG)
 
 
 def inputs_table(run: Run) -> Table | None:
@@ -201,7 +205,7 @@ def inputs_table(run: Run) -> Table | None:
     header = ["scores, genes × sets × profiles", "genes per set", "tied genes", "sets left out", "read from"]
     if not any(cells[-1].text for cells in body):
         header, body = header[:-1], [cells[:-1] for cells in body]
-    return Table("What was measured on", header, body)
+    return Table("What was measured on", header, body, wide=len(body) > LONG)
 
 
 def _source_cell(row: Row) -> Cell:
@@ -239,7 +243,7 @@ def environment_table(run: Run) -> Table:
     caption = f"Measurement version {wording.listed([str(version) for version in versions])}."
     if any(len(text) > LONGEST_TEXT for known in described.values() for text in known.values()):
         caption += " Long texts are shortened; environment.json, beside this page, has them in full."
-    return Table("Environments", ["environment", *used], body, caption)
+    return Table("Environments", ["environment", *used], body, caption, sortable=False)
 
 
 def entries_of_environment(content: Mapping[str, object]) -> dict[tuple[str, str], str]:
@@ -272,5 +276,5 @@ def metrics_table(run: Run) -> Table:
         metric = METRICS[name]
         texts = (name.replace("_", " "), metric.title, metric.unit or "ratio", metric.better or "see title")
         body.append([Cell(text) for text in texts])
-    caption = f"“{EXACT.title}” and “{CLOSE.title}” bound value error scaled and gradient error."
+    caption = f"“{EXACT.accuracy}” and “{CLOSE.accuracy}” bound value error scaled and gradient error."
     return Table("Metrics", ["metric", "what it says", "unit", "better"], body, caption)

@@ -1,6 +1,9 @@
+import base64
+import hashlib
 import io
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -10,9 +13,10 @@ from synthetic_run import accuracy, cost, make_row, three_sizes, write_run
 
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.report import render_report
+from dgsea_bench.report.page import SCRIPTS, TEMPLATES
 
 NASTY = "<script>alert(1)</script> & \"$x$\" '{{ 77777 * 77777 }}'"
-VOID = {"meta", "link", "br"}
+VOID = {"meta", "link", "br", "input"}
 
 
 class Checker(HTMLParser):
@@ -20,7 +24,7 @@ class Checker(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.tags, self.ids, self.references, self.text = [], [], [], [], []
+        self.open, self.tags, self.ids, self.references, self.text, self.scripts = [], [], [], [], [], []
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
@@ -42,7 +46,7 @@ class Checker(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.text.append(data)
+        (self.scripts if self.open[-1:] == ["script"] else self.text).append(data)
 
 
 def render(path, rows, **options):
@@ -59,6 +63,21 @@ def parsed(html):
 
 def text_of(html):
     return " ".join(" ".join(parsed(html).text).replace("\u00a0", " ").split())
+
+
+def only_ours_runs(html):
+    """Whether the one script that a browser may run is the page's own, and all others are data."""
+    program, *others = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    assert not others
+    digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'; style-src" in unescape(html)
+    written = "".join((TEMPLATES / name).read_text() for name in SCRIPTS)
+    assert re.sub(r"\s", "", program) == re.sub(r"\s", "", written), "nothing of a run is in the program"
+    data = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html, flags=re.DOTALL)
+    assert html.count("<script") == 1 + len(data)
+    for content in data:
+        json.loads(content)
+    return True
 
 
 def test_a_whole_page(tmp_path):
@@ -88,7 +107,8 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
 def test_one_file_that_loads_nothing(tmp_path):
     html = render(tmp_path, three_sizes())
     checker = parsed(html)
-    assert not {"script", "img", "iframe", "object", "embed", "video", "audio", "base"} & set(checker.tags)
+    assert only_ours_runs(html)
+    assert not {"img", "iframe", "object", "embed", "video", "audio", "base"} & set(checker.tags)
     assert "@import" not in html
     for tag, value in checker.references:
         if tag == "link":
@@ -96,7 +116,7 @@ def test_one_file_that_loads_nothing(tmp_path):
         else:
             assert "//" not in value, (tag, value)
             assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", value))
-    assert "http" not in html
+    assert not re.search("https?:", html)
 
 
 def test_ids_are_unique_and_references_lead_somewhere(tmp_path):
@@ -117,8 +137,7 @@ def test_text_from_input_is_text(tmp_path):
     rows.append(make_row("hard", source=source, status="failed", reason=NASTY))
     rows.append(make_row("exact", generator=NASTY, metrics=accuracy(0.2) | cost(1.0)))
     html = render(tmp_path, rows, gene_set=NASTY)
-    assert "script" not in set(parsed(html).tags)
-    assert "<script" not in html
+    assert only_ours_runs(html)
     text = text_of(html)
     assert NASTY in text
     assert "3: <script>" in text

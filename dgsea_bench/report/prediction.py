@@ -1,0 +1,134 @@
+"""What a page needs to tell of a problem that was not measured: each backend's costs and errors along sizes."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from dgsea_bench.report import plots, wording
+from dgsea_bench.report.canvas import css
+from dgsea_bench.report.rows import AXES, Axis, Line, Problem, Result, Run
+
+QUANTITIES: Mapping[str, tuple[str, str, str]] = {
+    "time": ("step_seconds", "step_seconds_low", "step_seconds_high"),
+    "memory": ("step_peak_mib", "", ""),
+    "error": ("value_error_scaled", "", ""),
+    "gradient": ("gradient_error", "", ""),
+}
+"""Name -> metric and the ends of its interval. Costs are medians over seeds, errors the worst."""
+COSTS = ("time", "memory")
+STEEPEST = 4.0
+"""No exponent beyond this is taken for real: few sizes and noise can give any."""
+
+Node = tuple[float, float, float, float]
+"""Size, value, and the ends of its interval."""
+
+
+def growth_model(run: Run) -> dict[str, object] | None:
+    """The numbers that the panel reckons with, or None where no backend was timed.
+
+    For each way of measuring (kind of scores and settings) the sizes, and for each backend a curve along each axis,
+    all through one base: the sizes that the line along genes shares. A curve has nodes (size, value, low, high) and,
+    of costs, the exponent with which it goes on beyond the last: fitted to the last three sizes, with the 95 %
+    interval of that of all sizes.
+    """
+    families: dict[Problem, list[Result]] = {}
+    for result in run.results:
+        if result.target == "dgsea" and result.problem.genes is not None:
+            families.setdefault(_family(result.problem), []).append(result)
+    timed = {family: results for family, results in families.items() if any(r.values("step_seconds") for r in results)}
+    ordered = sorted(timed, key=lambda family: (-len({r.problem for r in timed[family]}), family.order))
+    if not ordered:
+        return None
+    colours = {label: css(look.colour) for label, look in plots.look_of(run).items()}
+    names = _names(run, ordered)
+    return {"ways": [_way(name, timed[family], colours) for name, family in zip(names, ordered, strict=True)]}
+
+
+def _family(problem: Problem) -> Problem:
+    for axis in AXES:
+        problem = problem.without(axis)
+    return problem
+
+
+def _names(run: Run, families: Sequence[Problem]) -> list[str]:
+    named = [", ".join(filter(None, (f"{each.scores} scores", each.differing(run.varying)))) for each in families]
+    return [wording.shortened(name, 90) for name in named]
+
+
+def _way(name: str, results: Sequence[Result], colours: Mapping[str, str]) -> dict[str, object]:
+    base = _base(results)
+    lines = {axis: [item for item in results if _on_line(item.problem, base, axis)] for axis in AXES}
+    sizes = {axis: sorted({getattr(item.problem, axis) for item in lines[axis] if item.done}) for axis in AXES}
+    labels = list(dict.fromkeys(item.label for item in results))
+    backends = [
+        _backend(label, colours[label], {axis: _of_label(lines[axis], label, axis) for axis in AXES}, results)
+        for label in labels
+    ]
+    at = {axis: getattr(base, axis) for axis in AXES}
+    return {"name": name, "base": at, "sizes": sizes, "backends": [each for each in backends if each["curves"]]}
+
+
+def _base(results: Sequence[Result]) -> Problem:
+    """Where lines along most sizes cross; of such problems one that most backends finished, the largest."""
+    done = [item.problem for item in results if item.done]
+
+    def merit(problem: Problem) -> tuple[int, int, int, int]:
+        along = [len({getattr(p, axis) for p in done if _on_line(p, problem, axis)}) for axis in AXES]
+        return along[0], along[1] + along[2], done.count(problem), problem.genes or 0
+
+    return max(done, key=merit)
+
+
+def _on_line(problem: Problem, base: Problem, axis: Axis) -> bool:
+    return all(getattr(problem, other) == getattr(base, other) for other in AXES if other != axis)
+
+
+def _of_label(results: Sequence[Result], label: str, axis: Axis) -> tuple[Result, ...]:
+    mine = [item for item in results if item.label == label]
+    return tuple(sorted(mine, key=lambda item: getattr(item.problem, axis)))
+
+
+def _backend(
+    label: str, colour: str, lines: Mapping[Axis, tuple[Result, ...]], results: Sequence[Result]
+) -> dict[str, object]:
+    curves: dict[str, Mapping[Axis, Mapping[str, object]]] = {}
+    for name, metrics in QUANTITIES.items():
+        along = {axis: _curve(lines[axis], axis, name, metrics) for axis in AXES}
+        if along["genes"]["nodes"]:
+            curves[name] = along
+    ends = [
+        [*(getattr(item.problem, axis) for axis in AXES), item.rows[0].status, item.rows[0].reason or ""]
+        for item in results
+        if item.label == label and not item.done
+    ]
+    cost = next(item.cost for item in results if item.label == label)
+    return {"label": label, "colour": colour, "cost": cost, "curves": curves if "time" in curves else {}, "ends": ends}
+
+
+def _curve(results: Sequence[Result], axis: Axis, name: str, metrics: tuple[str, str, str]) -> dict[str, object]:
+    metric, low, high = metrics
+    pick: Callable[[Result, str], float | None] = Result.typical if name in COSTS else Result.worst
+    nodes: list[Node] = []
+    for item in results:
+        value = pick(item, metric)
+        if value is not None:
+            ends = (item.typical(low) if low else None, item.typical(high) if high else None)
+            nodes.append((getattr(item.problem, axis), value, *(value if end is None else end for end in ends)))
+    slope = _slope(results, axis, metric, nodes) if name in COSTS else None
+    return {"nodes": [[_short(number) for number in node] for node in nodes], "slope": slope}
+
+
+def _slope(results: Sequence[Result], axis: Axis, metric: str, nodes: Sequence[Node]) -> list[float] | None:
+    """Exponent beyond the last size, and the ends of its interval."""
+    seen = [(math.log(size), math.log(value)) for size, value, _, _ in nodes[-3:] if value > 0]
+    if len(seen) < 2:
+        return None
+    centre = [sum(values) / len(seen) for values in zip(*seen, strict=True)]
+    spread = sum((size - centre[0]) ** 2 for size, _ in seen)
+    slope = sum((size - centre[0]) * (value - centre[1]) for size, value in seen) / spread
+    fitted = Line("", axis, results[0].problem, tuple(results)).growth(metric)
+    found = [slope, min(slope, fitted.low) if fitted else slope, max(slope, fitted.high) if fitted else slope]
+    return [_short(min(max(each, 0.0), STEEPEST)) for each in found]
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.4g}")
