@@ -166,6 +166,8 @@ def as_svg(figure: Figure) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<[^>]*>", lambda tag: _plain_tag(tag.group()), svg)
+    wanted = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
+    svg = re.sub(r'(<[^>]*?) id="([^"]*)"', lambda tag: tag[0] if tag[2] in wanted else tag[1], svg)
     return re.sub(r"\s*\n\s*", "\n", svg)
 
 
@@ -177,6 +179,7 @@ def _plain_tag(tag: str) -> str:
     tag = re.sub(r' xmlns(:\w+)?="[^"]*"', "", tag).replace("xlink:href=", "href=")
     if tag.startswith("<svg"):
         tag = re.sub(r' (width|height|version)="[^"]*"', "", tag)
+    tag = re.sub(r"(\.\d\d)\d+", r"\1", tag)  # a hundredth of a unit is enough for any screen
     return re.sub(r"#[0-9a-f]{6}\b", lambda colour: css(colour.group()), tag)
 
 

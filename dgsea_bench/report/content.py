@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pandas as pd
 from markupsafe import Markup
 
-from dgsea_bench.report.canvas import css
+from dgsea_bench.report.canvas import VARIABLES
 from dgsea_bench.report.figures import with_own_ids
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -79,9 +79,9 @@ class Cell:
         return "" if self.value is None or not math.isfinite(self.value) else f"{self.value:.6g}"
 
     @property
-    def style(self) -> str:
-        """The colour as the page writes it."""
-        return css(self.colour)
+    def spot(self) -> str:
+        """The name of the colour."""
+        return VARIABLES[self.colour]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from dgsea_bench.report.canvas import (
     HEIGHT,
     LIGHT_GREY,
     ORANGE,
+    PAPER,
     PURPLE,
     SKY,
     VERMILION,
@@ -163,7 +164,7 @@ def _draw_line(axes: Axes, item: Series) -> None:
     frame = pd.DataFrame([(point.x, point.y) for point in item.points], columns=["size", "value"])
     seaborn.lineplot(
         frame, x="size", y="value", ax=axes, color=item.look.colour, marker=item.look.marker, markersize=6.5,
-        linewidth=1.8, errorbar=None, legend=False, clip_on=False,
+        linewidth=1.8, errorbar=None, legend=False, clip_on=False, markeredgecolor=PAPER,
     )  # fmt: skip
     if item.look.dashes:
         axes.lines[-1].set_dashes(item.look.dashes)

@@ -37,8 +37,7 @@ def data_of(series: Sequence[Series], x: str, y: str, names: Sequence[str] = ())
 def look_of(run: Run) -> dict[str, Look]:
     """A look for every backend of the run, or of the one that it is a part of: the same on the whole page."""
     whole = run.whole or run
-    baselines = [row.label for row in whole.rows if row.target == "gsea"]
-    return looks(whole.labels, baselines)
+    return looks(whole.labels, whole.baselines)
 
 
 def trend_figure(run: Run, lines: Sequence[Line], quantity: Quantity) -> Figure:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from dgsea_bench.report import plots, wording
-from dgsea_bench.report.canvas import css
+from dgsea_bench.report.canvas import VARIABLES
 from dgsea_bench.report.rows import AXES, Axis, Line, Problem, Result, Run
 
 QUANTITIES: Mapping[str, tuple[str, str, str]] = {
@@ -15,6 +15,8 @@ QUANTITIES: Mapping[str, tuple[str, str, str]] = {
 }
 """Name -> metric and the ends of its interval. Costs are medians over seeds, errors the worst."""
 COSTS = ("time", "memory")
+MOST_WAYS = 24
+"""Of more ways of measuring, those with most problems are there to choose from."""
 STEEPEST = 4.0
 """No exponent beyond this is taken for real: few sizes and noise can give any."""
 
@@ -35,10 +37,10 @@ def growth_model(run: Run) -> dict[str, object] | None:
         if result.target == "dgsea" and result.problem.genes is not None:
             families.setdefault(_family(result.problem), []).append(result)
     timed = {family: results for family, results in families.items() if any(r.values("step_seconds") for r in results)}
-    ordered = sorted(timed, key=lambda family: (-len({r.problem for r in timed[family]}), family.order))
+    ordered = sorted(timed, key=lambda family: (-len({r.problem for r in timed[family]}), family.order))[:MOST_WAYS]
     if not ordered:
         return None
-    colours = {label: css(look.colour) for label, look in plots.look_of(run).items()}
+    colours = {label: VARIABLES[look.colour] for label, look in plots.look_of(run).items()}
     names = _names(run, ordered)
     return {"ways": [_way(name, timed[family], colours) for name, family in zip(names, ordered, strict=True)]}
 

@@ -184,6 +184,16 @@ class Run:
         return list(dict.fromkeys(row.label for row in self.rows))
 
     @cached_property
+    def baselines(self) -> list[str]:
+        """Those of the labels that stand for the classical score."""
+        return list(dict.fromkeys(row.label for row in self.rows if row.target == "gsea"))
+
+    @cached_property
+    def seeds(self) -> set[int]:
+        """Of all problems that were drawn."""
+        return {row.case["source"]["seed"] for row in self.rows if "seed" in row.case["source"]}
+
+    @cached_property
     def results(self) -> list[Result]:
         """Rows grouped by backend and problem."""
         groups: dict[tuple[str, Problem], list[Row]] = {}

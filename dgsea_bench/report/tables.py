@@ -156,8 +156,8 @@ def _metric_cell(row: Row, name: str) -> Cell:
 
 
 def _seed(run: Run, row: Row) -> str:
-    seeds = {other.case["source"]["seed"] for other in run.rows if "seed" in other.case["source"]}
-    return f"seed {row.case['source']['seed']}" if len(seeds) > 1 and "seed" in row.case["source"] else ""
+    seed = row.case["source"].get("seed")
+    return f"seed {seed}" if len(run.seeds) > 1 and seed is not None else ""
 
 
 def unfinished_table(run: Run) -> Table | None:

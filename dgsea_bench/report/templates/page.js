@@ -64,22 +64,20 @@ function whereTheReaderIs() {
 // A backend has one colour on the whole page, so that it can be hidden by it: in drawings faded, in tables left out.
 function backends() {
   const colours = new Map();
-  for (const spot of document.querySelectorAll("main .spot")) {
-    colours.set(spot.parentElement.firstChild.nextSibling.textContent.trim(), spot.style.background);
+  for (const spot of document.querySelectorAll("main td > i")) {
+    colours.set(spot.nextSibling.textContent.trim(), spot.className);
   }
   if (colours.size < 2) return;
   const hidden = new Set();
   const rules = document.head.appendChild(document.createElement("style"));
   const chips = make("p", { className: "chips" }, make("span", { textContent: "Backends" }));
   for (const [label, colour] of colours) {
-    const spot = make("i", { className: "spot" });
-    spot.style.background = colour;
-    const chip = make("button", { type: "button", title: `Hide or show ${label}` }, spot, label);
+    const chip = make("button", { type: "button", title: `Hide or show ${label}` }, make("i", { className: colour }), label);
     chip.setAttribute("aria-pressed", "true");
     chip.addEventListener("click", () => {
       const shown = hidden.delete(colour) || !hidden.add(colour);
       chip.setAttribute("aria-pressed", String(shown));
-      rules.textContent = [...hidden].map((each) => `.drawing [style*="${each}"] { opacity: .06 !important; }`).join("\n");
+      rules.textContent = [...hidden].map((each) => `.drawing [style*="var(--${each})"] { opacity: .06 !important; }`).join("\n");
       document.dispatchEvent(new CustomEvent("backends", { detail: hidden }));
     });
     chips.append(chip);

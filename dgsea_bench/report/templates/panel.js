@@ -119,10 +119,8 @@ function cells(found, best, tolerance) {
     found.memory ? ranged(found.memory, mebibytes) : [UNKNOWN, ""],
     error(found.error), error(found.gradient), [known(found), ""],
   ];
-  const spot = make("i", { className: "spot" });
-  spot.style.background = found.colour;
   const row = make("tr", { className: found === best ? "best" : meets(found, tolerance) ? "" : "unfit" });
-  row.append(make("td", {}, spot, found.label));
+  row.append(make("td", {}, make("i", { className: found.colour }), found.label));
   for (const [text, note] of columns) {
     row.append(make("td", {}, text, ...(note ? [make("small", { textContent: note })] : [])));
   }

@@ -68,14 +68,16 @@ function save(text, name) {
 
 function filtering(table, status) {
   const rows = [...table.tBodies[0].rows].filter((row) => row.className !== "group");
-  const texts = rows.map((row) => row.textContent.toLowerCase());
-  const colours = rows.map((row) => row.querySelector(".spot")?.style.background);
+  const told = () => rows.map((row) => [row.textContent.toLowerCase(), row.querySelector("td > i")?.className]);
+  let known; // made when it is first needed, since a long table would hold up the page
   let words = [];
   let hidden = new Set();
   const show = () => {
+    known ||= told();
     let count = 0;
     rows.forEach((row, number) => {
-      row.hidden = hidden.has(colours[number]) || !words.every((word) => texts[number].includes(word));
+      const [text, colour] = known[number];
+      row.hidden = hidden.has(colour) || !words.every((word) => text.includes(word));
       if (!row.hidden) count += 1;
     });
     for (const [heading, ...members] of groupsOf(table.tBodies[0])) {
@@ -84,7 +86,7 @@ function filtering(table, status) {
     status.textContent = count === rows.length ? `${rows.length} rows` : `${count} of ${rows.length} rows`;
   };
   document.addEventListener("backends", (event) => { hidden = event.detail; show(); });
-  show();
+  status.textContent = `${rows.length} rows`;
   return (text) => { words = text.toLowerCase().split(/\s+/).filter(Boolean); show(); };
 }
 
