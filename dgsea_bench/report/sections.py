@@ -9,7 +9,7 @@ from dgsea_bench.bench.witnesses import WITNESSES
 from dgsea_bench.report import plots, tables, wording
 from dgsea_bench.report.calibration import calibration
 from dgsea_bench.report.content import Figure, Headline, Section
-from dgsea_bench.report.curves import curve_figure
+from dgsea_bench.report.curves import running_sums
 from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME
 from dgsea_bench.report.ranking import ranking
 from dgsea_bench.report.rows import AXES, Axis, Problem, Run, sizes_in_words
@@ -146,11 +146,6 @@ def _shared(run: Run, part: Run) -> str:
     differing = part.problems[0].differing(name for name in run.varying if name not in part.varying)
     told = [sizes_in_words(part.problems, axis) for axis in axes]
     return "".join(f", {text}" for text in (*told, differing) if text)
-
-
-def running_sums(run: Run) -> Section:
-    """The running sum of one gene set under each backend."""
-    return Section("Running sum", "curves", figures=[curve_figure(run)])
 
 
 def agreement(run: Run) -> Section | None:
