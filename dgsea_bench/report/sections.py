@@ -24,6 +24,7 @@ from dgsea_bench.report.verdict import (
     sentences,
     window_sentence,
 )
+from dgsea_bench.report.where import where
 
 WHAT_IT_IS = (
     "dGSEA is gene set enrichment analysis with soft ranks, so that a model can be trained on its enrichment score "
@@ -210,7 +211,7 @@ def _of(task: str, *builders: Builder) -> list[Builder]:
 
 
 SECTIONS: tuple[Builder, ...] = (
-    *_of("enrichment", verdict, accuracy_and_cost, other_axes, kinds_of_scores, running_sums, agreement),
+    *_of("enrichment", verdict, accuracy_and_cost, other_axes, kinds_of_scores, running_sums, where, agreement),
     *_of("significance", ranking, temperatures, calibration),
     strength,
     all_cases,
