@@ -26,7 +26,8 @@ from dgsea_bench.data.problem import Problem
 from dgsea_bench.data.profiles import responding_genes
 from dgsea_bench.data.sources import SyntheticSource
 
-CURVE_POINTS = 500
+CURVE_POINTS = 250
+"""Positions of a running sum that are kept, the same ones whatever the backend."""
 
 
 def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, A
     write_table(details / "profiles.parquet", facts_of_profiles(problem).assign(**each))
     write_table(
         details / "curves.parquet",
-        _curve(backend, ranking, gene_sets, value if reference.classical is None else reference.classical),
+        _curves(backend, ranking, gene_sets, value if reference.classical is None else reference.classical),
     )
     without_truth = (too_large if backend.target == "dgsea" else too_many_terms)(case, problem)
     outcome: dict[str, Any] = {
@@ -182,16 +183,34 @@ def _per_set(problem: Problem, value: np.ndarray, reference: Reference) -> pd.Da
     )
 
 
-def _curve(backend: Backend, ranking: Ranking, gene_sets: GeneSets, scores: np.ndarray) -> pd.DataFrame:
-    """The running sum of the set with the largest of these scores of the first profile, thinned for drawing."""
-    chosen = int(np.abs(scores[0]).argmax())
+def _curves(backend: Backend, ranking: Ranking, gene_sets: GeneSets, scores: np.ndarray) -> pd.DataFrame:
+    """Running sums of a few sets of the first profile, chosen by these scores of theirs, thinned for drawing."""
     first = ranking.select(slice(0, 1))
+    positions = backend.positions(first)[0].cpu().numpy()
+    kept = np.isin(positions, np.linspace(1, first.scores.shape[1], CURVE_POINTS).round())
+    sets = [gene_sets.subset(number, number + 1) for number in _told_apart(scores[0])]
+    names = tuple(one.names[0] for one in sets)
+    members = torch.cat([one.indices for one in sets])
+    chosen = GeneSets.from_sizes(names, gene_sets.genes, torch.cat([one.sizes for one in sets]), members)
     with torch.no_grad():
-        curve = backend.running_sum(first, gene_sets.subset(chosen, chosen + 1))[0, 0].double().cpu()
-        positions = backend.positions(first)[0].cpu()
-    kept = torch.linspace(0, len(curve) - 1, min(CURVE_POINTS, len(curve))).long()
-    columns = {"position": positions[kept].numpy(), "running_sum": curve[kept].numpy()}
-    return pd.DataFrame({"gene_set": gene_sets.names[chosen], "profile": 0, **columns})
+        found = backend.running_sum(first, chosen)[0].double().cpu().numpy()[:, kept]
+    count = int(kept.sum())
+    return pd.DataFrame(
+        {
+            "gene_set": np.repeat(names, count),
+            "profile": 0,
+            "position": np.tile(positions[kept], len(sets)),
+            "running_sum": found.ravel(),
+        }
+    )
+
+
+def _told_apart(scores: np.ndarray) -> list[int]:
+    """The sets with the largest score, the smallest, and one of middling magnitude; fewer where there are fewer."""
+    by_magnitude = np.argsort(np.abs(scores), kind="stable").tolist()
+    ends = list(dict.fromkeys([int(scores.argmax()), int(scores.argmin())]))
+    between = [number for number in by_magnitude if number not in ends]
+    return ends + between[len(between) // 2 :][:1]
 
 
 def facts(problem: Problem) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import seaborn
@@ -132,32 +132,70 @@ def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_fo
         return as_svg(figure)
 
 
-def curves(panels: Sequence[tuple[str, Sequence[Series]]], x_title: str, below: str) -> str:
-    """Curves over positions on linear axes, a panel below the other; the backend `below` is a band below others."""
-    shown = list({item.label: item for _, series in panels for item in series}.values())
+@dataclass(frozen=True)
+class Panel:
+    """Curves over positions.
+
+    Attributes:
+        span: what the vertical axis goes from and to, at least. linear: beyond it, up and down, it is logarithmic.
+    """
+
+    title: str
+    series: tuple[Series, ...]
+    span: tuple[float, float]
+    linear: float | None = None
+
+
+def curves(panels: Sequence[Panel], x_title: str, below: str, mark: float) -> str:
+    """Curves over positions on linear axes, a panel below the other, with a dotted line at the position `mark`.
+
+    The backend `below` is a band below others.
+    """
+    shown = list({item.label: item for panel in panels for item in panel.series}.values())
     columns = 1 if max(len(item.label) for item in shown) > 26 else 2
     legend_height = 22 * math.ceil(len(shown) / columns)
-    panel_height, gap = 150, 54
+    panel_height, gap = 130, 48
     height = 20 + (panel_height + gap) * len(panels) + legend_height
     with canvas(height) as figure:
-        for number, (name, series) in enumerate(panels):
+        for number, panel in enumerate(panels):
             top = 28 + number * (panel_height + gap)
             axes = axes_in(figure, left=66, right=20, top=top, bottom=height - top - panel_height)
-            for item in series:
-                width = 4.0 if item.label == below else 1.5
-                (drawn,) = axes.plot([p.x for p in item.points], [p.y for p in item.points], color=item.look.colour)
-                drawn.set(linewidth=width, alpha=0.45 if width > 2 else 1.0)
-                if item.look.dashes:
-                    drawn.set_dashes(item.look.dashes)
+            for item in panel.series:
+                _draw_curve(axes, item, broad=item.label == below)
             axes.axhline(0, color=FAINT, linewidth=0.8)
+            axes.axvline(mark, color=FAINT, linewidth=0.8, linestyle=(0, (2.0, 3.0)))
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+            _scale_of(axes, panel)
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}".replace("-", "−"))
-            axes.locator_params(nbins=5)
+            axes.locator_params(axis="x", nbins=5)
             axes.margins(x=0.01)
-            title(figure, name, top - 16)
+            title(figure, panel.title, top - 16)
         axes.set_xlabel(x_title)
         legend(figure, shown, columns, markers=False, lines=True)
         return as_svg(figure)
+
+
+def _scale_of(axes: Axes, panel: Panel) -> None:
+    """The vertical axis of a panel, with the zero line among its ticks."""
+    low, high = panel.span
+    if panel.linear is None:
+        pad = 0.05 * (high - low) or 0.1
+        axes.set_ylim(low - pad, high + pad)
+        axes.locator_params(axis="y", nbins=5)
+        return
+    axes.set_yscale("symlog", linthresh=panel.linear, linscale=0.6)
+    axes.set_ylim(min(low, -panel.linear) * 1.3, max(high, panel.linear) * 1.3)
+    powers = [panel.linear * 10.0**power for power in range(math.ceil(math.log10(max(-low, high) / panel.linear)))]
+    ticks = [sign * tick for tick in powers for sign in (-1, 1) if low * 1.3 <= sign * tick <= high * 1.3]
+    axes.yaxis.set_major_locator(FixedLocator([0.0, *ticks]))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _draw_curve(axes: Axes, item: Series, *, broad: bool) -> None:
+    (drawn,) = axes.plot([p.x for p in item.points], [p.y for p in item.points], color=item.look.colour)
+    drawn.set(linewidth=4.0 if broad else 1.5, alpha=0.45 if broad else 1.0)
+    if item.look.dashes:
+        drawn.set_dashes(item.look.dashes)
 
 
 def _draw_line(axes: Axes, item: Series) -> None:

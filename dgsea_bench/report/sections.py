@@ -10,7 +10,7 @@ from dgsea_bench.report import plots, tables, wording
 from dgsea_bench.report.answers import answer, flags_sentence, growth_sentence, sentences, window_sentence
 from dgsea_bench.report.calibration import calibration
 from dgsea_bench.report.content import Figure, Headline, Section
-from dgsea_bench.report.curves import curve_figure
+from dgsea_bench.report.curves import running_sums
 from dgsea_bench.report.prediction import growth_model
 from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME
 from dgsea_bench.report.ranking import ranking, ranking_answer
@@ -18,6 +18,7 @@ from dgsea_bench.report.rows import AXES, Axis, Problem, Run, sizes_in_words
 from dgsea_bench.report.strength import strength
 from dgsea_bench.report.temperatures import temperatures
 from dgsea_bench.report.verdict import NEEDS, Recommendation, grouped, recommend
+from dgsea_bench.report.where import where
 
 WHAT_IT_IS = (
     "dGSEA is gene set enrichment analysis with soft ranks, so that a model can be trained on its enrichment score "
@@ -147,11 +148,6 @@ def _shared(run: Run, part: Run) -> str:
     return "".join(f", {text}" for text in (*told, differing) if text)
 
 
-def running_sums(run: Run) -> Section:
-    """The running sum of one gene set under each backend."""
-    return Section("Running sum", "curves", figures=[curve_figure(run)])
-
-
 def agreement(run: Run) -> Section | None:
     """Whether dES ranks gene sets as classical ES does, and gives them the same sign."""
     groups = plots.named(run, run.problems)
@@ -214,7 +210,7 @@ def _of(task: str, *builders: Builder) -> list[Builder]:
 
 
 SECTIONS: tuple[Builder, ...] = (
-    *_of("enrichment", verdict, accuracy_and_cost, other_axes, kinds_of_scores, running_sums, agreement),
+    *_of("enrichment", verdict, accuracy_and_cost, other_axes, kinds_of_scores, running_sums, where, agreement),
     *_of("significance", ranking, temperatures, calibration),
     strength,
     all_cases,

@@ -184,12 +184,22 @@ def test_the_details_hold_each_set_and_a_running_sum(tiny):
     assert sets["planted"].sum() == 1
     relative = (sets["value"] - sets["truth"]).abs() / sets["truth"].abs()
     assert row.metrics["value_error_mean"] == pytest.approx(relative.mean(), rel=1e-12)
-    curve = pd.read_parquet(directory.details(case_of(row)) / "curves.parquet")
-    assert curve["position"].is_monotonic_increasing
-    assert curve["position"].between(1, 40).all()
-    assert curve["gene_set"].nunique() == 1
-    largest = sets.loc[sets["classical"].abs().idxmax(), "gene_set"]
-    assert curve["gene_set"].iloc[0] == largest
+
+
+def test_the_details_hold_running_sums_of_sets_that_tell_much(tiny):
+    _, directory, rows, _ = tiny
+    sets = pd.read_parquet(directory.details(case_of(rows["nyswin", 40])) / "sets.parquet").set_index("gene_set")
+    classical = sets["classical"]
+    curves = pd.read_parquet(directory.details(case_of(rows["hard", 40])) / "curves.parquet")
+    highest, lowest, weak = curves["gene_set"].unique()
+    assert (highest, lowest) == (classical.idxmax(), classical.idxmin())
+    others = classical.drop([highest, lowest]).abs()
+    assert (others < others[weak]).sum() == len(others) // 2
+    for name, curve in curves.groupby("gene_set"):
+        assert curve["position"].tolist() == list(range(1, 41))
+        assert curve.loc[curve["running_sum"].abs().idxmax(), "running_sum"] == pytest.approx(classical[name])
+    soft = pd.read_parquet(directory.details(case_of(rows["nyswin", 40])) / "curves.parquet")
+    assert soft["gene_set"].unique().tolist() == [highest, lowest, weak]
 
 
 def test_the_details_hold_each_profile(tiny):

@@ -119,14 +119,18 @@ def write_run(
     for row in rows:
         directory.save_row(row, environment=ENVIRONMENT)
         if curves and row.status == "done":
-            folder = path / "details" / row.case_id
-            folder.mkdir(parents=True)
             position = np.arange(1, 101)
             running_sum = np.sin(position / 32) + 0.01 * len(row.label)
             frame = {"gene_set": gene_set, "profile": 0, "position": position, "running_sum": running_sum}
-            pd.DataFrame(frame).to_parquet(folder / "curves.parquet")
+            write_details(path, row.case_id, curves=pd.DataFrame(frame))
     for case_id, table in (profiles or {}).items():
-        folder = path / "details" / case_id
-        folder.mkdir(parents=True, exist_ok=True)
-        table.to_parquet(folder / "profiles.parquet")
+        write_details(path, case_id, profiles=table)
     return path
+
+
+def write_details(path: Path, case_id: str, **tables: pd.DataFrame) -> None:
+    """Tables of a case, by name."""
+    folder = path / "details" / case_id
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet")
