@@ -134,6 +134,17 @@ def test_few_values_are_doubted(call, here):
     assert "1 curve with steps and fewer than 7 values" in call("history")[1]
 
 
+def test_a_change_that_asv_sees_no_step_in_is_told(call, here):
+    suite = Suite(here, benchmark())
+    for number, value in enumerate([87, 82, 85, 1.4, 1.1, 1.1, 0.98, 1.2, 1.3, 0.86, 0.87, 0.87]):
+        suite.add(number, {TIME: value / 1000}, spread=0.1 if number < 3 else 0.01)
+    printed = call("history")[1]
+    assert "no steps" in printed
+    assert "1 curve without a step to asv, to which values with wide intervals weigh little, though" in printed
+    Suite(here / "flat", benchmark()).series([1.0] * 12)
+    assert "without a step to asv" not in call("history", "--config", "flat/asv.conf.json")[1]
+
+
 def test_where_neither_way_is_better_a_step_is_a_change(call, here):
     Suite(here, benchmark("track_nes_slope")).series([1.0] * 5 + [2.0] * 5, "track_nes_slope")
     printed = plain(call("history")[1])

@@ -1,0 +1,191 @@
+"""What is said of the history of the tracked benchmarks, the same in a terminal and on a page."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from statistics import fmean
+
+from dgsea_bench.bench.asv_files import Commit, Place
+from dgsea_bench.bench.history import Curve, History, Point, Step, Turn
+from dgsea_bench.report import wording
+from dgsea_bench.report.bars import bars
+
+FEW = 7
+"""With fewer values, asv's step detection often takes normal noise for steps: of 3 in 3 of 5 curves, of 5 in 1 of 4."""
+FAR = 2.0
+"""A last value so many times the first, or the first so many times the last, is a change without any step too."""
+NAMED = 3
+"""Names of a kind that are told."""
+HASH = 8
+"""Characters of a commit, as in the names of asv's files."""
+
+
+def short(commit: str) -> str:
+    """A commit as it is told."""
+    return commit[:HASH]
+
+
+def value_text(curve: Curve, value: float | None) -> str:
+    """A value in the unit that suits it; what is neither time nor memory is told without its unit."""
+    if curve.metric:
+        return wording.metric(curve.metric, value)
+    return wording.tracked(value, curve.unit if curve.unit in ("seconds", "bytes") else "")
+
+
+def levels_text(curve: Curve, step: Step) -> str:
+    """Before and after, which no line break may part."""
+    before, after = value_text(curve, step.before), value_text(curve, step.after)
+    return f"{before}{wording.SPACE}→{wording.SPACE}{after}"
+
+
+def varying_of(curves: Sequence[Curve]) -> list[str]:
+    """Parameters of a benchmark that differ between these curves of it."""
+    return [name for name in curves[0].parameters if len({curve.parameters[name] for curve in curves}) > 1]
+
+
+def title_of(curve: Curve, varying: Sequence[str], place: str = "") -> str:
+    """A benchmark: its name, what it shows, unit, which way is better, parameters that do not vary, the place."""
+    way = f"{curve.better} is better" if curve.better else "neither way is better"
+    fixed = [f"{name} {value}" for name, value in curve.parameters.items() if name not in varying]
+    unit = "" if curve.unit == "unit" or curve.metric else f"{curve.unit}, "
+    name = curve.benchmark if curve.title == curve.benchmark else f"{curve.benchmark}: {curve.title}"
+    return " · ".join(part for part in (name, f"{unit}{way}", ", ".join(fixed), place) if part)
+
+
+def skipped_text(curves: Sequence[Curve], varying: Sequence[str]) -> str:
+    """How many are skipped, and the values of parameters that they have in common."""
+    common = [
+        f"{name} {curves[0].parameters[name]}"
+        for name in varying
+        if len({curve.parameters[name] for curve in curves}) == 1
+    ]
+    which = f": {', '.join(common)}" if common else ""
+    return f"skipped at every commit, {wording.plural(len(curves), 'combination')}{which}"
+
+
+def no_value_text(curve: Curve) -> str:
+    """What became of a curve that never had a value."""
+    outcomes = " or ".join(dict.fromkeys(point.outcome for point in curve.points))
+    return f"{outcomes} at {wording.plural(len(curve.points), 'commit')}"
+
+
+def fails_since(curve: Curve) -> Point:
+    """Where a curve that is broken failed first after its last value."""
+    last = next(number for number, point in reversed(list(enumerate(curve.points))) if point.value is not None)
+    return next(point for point in curve.points[last + 1 :] if point.outcome == "failed")
+
+
+def place_names(places: Sequence[Place]) -> dict[Place, str]:
+    """What tells each place from the others: machine, environment, else whatever differs; nothing if there is one."""
+    described = {
+        place: {"machine": place.machine, "environment": place.environment, **dict(place.traits)} for place in places
+    }
+    names: dict[Place, list[str]] = {place: [] for place in places}
+    for trait in dict.fromkeys(trait for each in described.values() for trait in each):
+        if len(set(map(tuple, names.values()))) == len(places):
+            break
+        if len({each.get(trait) for each in described.values()}) > 1:
+            for place, each in described.items():
+                names[place].append(each.get(trait) or f"no {trait}")
+    return {place: ", ".join(parts) for place, parts in names.items()}
+
+
+def commits_of(curves: Sequence[Curve], commits: Sequence[Commit]) -> list[str]:
+    """Those at which any of the curves has a point, in their order: the common axis of their small curves."""
+    held = {point.commit for curve in curves for point in curve.points}
+    return [commit.hash for commit in commits if commit.hash in held]
+
+
+def small_curve(curve: Curve, commits: Sequence[str], most: int) -> str:
+    """A bar per commit, or per so many that they fit; x where it failed, blank where nothing was measured."""
+    points = {point.commit: point for point in curve.points}
+    count = min(len(commits), most)
+    edges = [len(commits) * number // count for number in range(count + 1)]
+    bins = [[points[name] for name in commits[low:high] if name in points] for low, high in pairwise(edges)]
+    drawn = bars([_mean(each) for each in bins])
+    failed = ["x" if any(point.outcome == "failed" for point in each) else " " for each in bins]
+    return "".join(gap if bar == " " else bar for bar, gap in zip(drawn, failed, strict=True))
+
+
+def _mean(points: Sequence[Point]) -> float | None:
+    values = [point.value for point in points if point.value is not None]
+    return fmean(values) if values else None
+
+
+def counts(history: History) -> Iterator[str]:
+    """How much there is, and what has no value."""
+    commits, places = history.commits, len(history.places)
+    benchmarks = {curve.benchmark for curve in history.curves}
+    dates = f"{commits[0].date:%Y-%m-%d} to {commits[-1].date:%Y-%m-%d}"
+    where = f", in {places} places (machine, environment)" if places > 1 else ""
+    yield (
+        f"{wording.plural(len(history.curves), 'curve')} of {wording.plural(len(benchmarks), 'benchmark')} "
+        f"over {wording.plural(len(commits), 'commit')}, {dates}{where}"
+    )
+    broken = [curve.name for curve in history.curves if curve.broken]
+    empty = [curve.name for curve in history.curves if curve.last is None and not curve.skipped]
+    for found, what in ((broken, "worked once and fails now"), (empty, "never had a value")):
+        if found:
+            yield f"{wording.plural(len(found), 'curve')} {what}: {_named(found)}"
+    skipped = sum(curve.skipped for curve in history.curves)
+    if skipped:
+        yield f"{wording.plural(skipped, 'curve')} skipped at every commit; asv run --show-stderr says why"
+    yield from _not_shown(history)
+
+
+def _not_shown(history: History) -> Iterator[str]:
+    if history.unmeasured:
+        yield f"never run: {_named(history.unmeasured)}"
+    if history.unlisted:
+        yield (
+            f"not shown, since asv did not find {'it' if len(history.unlisted) == 1 else 'them'} in the suite when it "
+            f"looked last: {_named(history.unlisted)}; asv run --bench just-discover looks again"
+        )
+    if history.outdated:
+        yield f"changed since, so that older results do not count: {_named(list(history.outdated))}"
+
+
+def _named(names: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
+def doubts(history: History) -> Iterator[str]:
+    """What to keep in mind about the steps."""
+    stepped = [curve for curve in history.curves if curve.news]
+    small = sum(len(curve.steps) - len(curve.news) for curve in history.curves)
+    if not stepped:
+        yield "no steps"
+    if small:
+        yield f"{wording.plural(small, 'smaller step')} left out: within the tolerance; --tolerance 0 shows all"
+    unseen = [curve.name for curve in history.curves if not curve.steps and _far(curve)]
+    if unseen:
+        yield (
+            f"{wording.plural(len(unseen), 'curve')} without a step to asv, to which values with wide intervals weigh "
+            f"little, though first and last value differ by a factor of {FAR:g} or more: {_named(unseen)}"
+        )
+    same = len(history.commits) - len({commit.date for commit in history.commits})
+    if same:
+        yield f"{wording.plural(same, 'commit')} with the date of another: which of them came first is not known"
+    few = sum(len(curve.measured) < FEW for curve in stepped)
+    if few:
+        yield (
+            f"{wording.plural(few, 'curve')} with steps and fewer than {FEW} values: asv's step detection takes noise "
+            "for steps where it has so few"
+        )
+
+
+def _far(curve: Curve) -> bool:
+    return curve.ratio is not None and abs(math.log(curve.ratio)) >= math.log(FAR)
+
+
+def largest(turn: Turn) -> tuple[Curve, Step]:
+    """The largest step of a commit, if possible of those that got worse."""
+    return max(turn.steps, key=lambda each: (each[1].verdict == "worse", factor(each[1])))
+
+
+def factor(step: Step) -> float:
+    """How far apart two levels are, up or down alike."""
+    low, high = sorted(map(abs, (step.before, step.after)))
+    return high / low if low else math.inf
