@@ -237,6 +237,30 @@ def test_a_table_is_written_only_where_it_can_be(call, here, suite):
     assert {path.name for path in here.iterdir()} == {"asv.conf.json", ".asv"}
 
 
+def test_a_page_is_written(call, here, suite):
+    code, printed, complaint = call("history", "--html", "history.html", "--changed")
+    assert (code, complaint) == (0, "")
+    assert "page: history.html" in printed
+    html = (here / "history.html").read_text(encoding="utf-8")
+    assert f"1 got worse since {commit(4)[:8]}" in html
+    assert call("history", "--html", "history.html")[0] == 0, "a page of ours may be replaced"
+    assert {path.name for path in here.iterdir()} == {"asv.conf.json", ".asv", "history.html"}
+
+
+def test_a_page_is_written_only_where_it_may(call, here, suite):
+    (here / "mine.html").write_text("mine")
+    for name, said in (
+        ("history.txt", "let it end in .html"),
+        ("absent/x.html", "there is no directory absent"),
+        ("mine.html", "was not written by this program"),
+    ):
+        code, printed, complaint = call("history", "--html", name)
+        assert (code, printed, complaint.count("\n")) == (2, "", 1)
+        assert said in complaint
+    assert (here / "mine.html").read_text() == "mine"
+    assert {path.name for path in here.iterdir()} == {"asv.conf.json", ".asv", "mine.html"}
+
+
 def test_another_configuration_can_be_named(call, tmp_path):
     suite = Suite(tmp_path / "elsewhere", benchmark()).series([1.0])
     code, printed, _ = call("history", "--config", suite.config)
@@ -259,3 +283,4 @@ def test_help_teaches_by_example(call):
     assert "asv machine --yes" in printed
     assert "asv run" in printed
     assert "python -m dgsea_bench history --changed" in printed
+    assert "python -m dgsea_bench history --html history.html" in printed

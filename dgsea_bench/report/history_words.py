@@ -1,15 +1,19 @@
 """What is said of the history of the tracked benchmarks, the same in a terminal and on a page."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean
+from typing import Literal
 
 from dgsea_bench.bench.asv_files import Commit, Place
 from dgsea_bench.bench.history import Curve, History, Point, Step, Turn
 from dgsea_bench.report import wording
 from dgsea_bench.report.bars import bars
 
+Judgement = Literal["fails", "worse", "better", "changed", "back", "same", "none"]
 FEW = 7
 """With fewer values, asv's step detection often takes normal noise for steps: of 3 in 3 of 5 curves, of 5 in 1 of 4."""
 FAR = 2.0
@@ -159,7 +163,7 @@ def doubts(history: History) -> Iterator[str]:
         yield "no steps"
     if small:
         yield f"{wording.plural(small, 'smaller step')} left out: within the tolerance; --tolerance 0 shows all"
-    unseen = [curve.name for curve in history.curves if not curve.steps and _far(curve)]
+    unseen = [curve.name for curve in history.curves if far_without_a_step(curve)]
     if unseen:
         yield (
             f"{wording.plural(len(unseen), 'curve')} without a step to asv, to which values with wide intervals weigh "
@@ -176,8 +180,9 @@ def doubts(history: History) -> Iterator[str]:
         )
 
 
-def _far(curve: Curve) -> bool:
-    return curve.ratio is not None and abs(math.log(curve.ratio)) >= math.log(FAR)
+def far_without_a_step(curve: Curve) -> bool:
+    """Whether it ended far from where it began, and asv sees no step in it."""
+    return not curve.steps and curve.ratio is not None and abs(math.log(curve.ratio)) >= math.log(FAR)
 
 
 def largest(turn: Turn) -> tuple[Curve, Step]:
@@ -189,3 +194,77 @@ def factor(step: Step) -> float:
     """How far apart two levels are, up or down alike."""
     low, high = sorted(map(abs, (step.before, step.after)))
     return high / low if low else math.inf
+
+
+def judged(curve: Curve) -> Judgement:
+    """What became of a curve: worse, if by a step that stayed; else better, if at last better than at first.
+
+    ``back`` is one that moved and came back.
+    """
+    if curve.last is None:
+        return "none"
+    if curve.fails:
+        return "fails"
+    if not curve.news:
+        return "same"
+    staying = {step.verdict for step in curve.news if curve.stays(step)}
+    if "worse" in staying or "changed" in staying:
+        return "worse" if "worse" in staying else "changed"
+    at_first = replace(curve.steps[0], before=curve.levels[0].value, verdict="better")
+    return "better" if curve.stays(at_first) else "back"
+
+
+def turned_at(curve: Curve) -> str:
+    """The commit at which a curve began to fail, or got worse by most and stayed so."""
+    if curve.broken:
+        return fails_since(curve).commit
+    return regression(curve).commit
+
+
+def regression(curve: Curve) -> Step:
+    """The largest of the steps by which a curve got worse and stayed so."""
+    worse = [step for step in curve.news if step.verdict == "worse" and curve.stays(step)]
+    return max(worse, key=factor)
+
+
+def since_text(curves: Sequence[Curve]) -> str:
+    """`` at d9fbba3f``, of several commits ``, 3 of them at d9fbba3f``."""
+    found = Counter(turned_at(curve) for curve in curves)
+    commit, count = found.most_common(1)[0]
+    if len(found) == 1:
+        return f" since {short(commit)}"
+    return f" ({count:,} since {short(commit)})" if count > 1 else ""
+
+
+def first_to_last(curve: Curve) -> str:
+    """``2.00 ms at aa0d2dc8, 4.00 ms at d9fbba3f``."""
+    ends = [point for point in (curve.first, curve.last) if point]
+    told = [f"{value_text(curve, point.value)} at {short(point.commit)}" for point in ends]
+    return ", ".join(dict.fromkeys(told))
+
+
+def remarks(curve: Curve) -> list[str]:
+    """Why there is no value, at all or at the end, and the steps, a line each."""
+    told = []
+    if curve.last is None:
+        told.append(f"no value: {no_value_text(curve)}")
+    elif curve.fails:
+        told.append(f"fails since {short(fails_since(curve).commit)}")
+    return [*told, *[f"{step.verdict} {short(step.commit)} {levels_text(curve, step)}" for step in curve.news]]
+
+
+def verdict_sentence(history: History) -> str:
+    """The answer: ``2 of 290 tracked numbers got worse (1 since d9fbba3f), 3 got better``."""
+    judgements = [(curve, judged(curve)) for curve in history.curves if not curve.skipped]
+    by = {name: [curve for curve, found in judgements if found == name] for name in ("fails", "worse", "better")}
+    total = wording.plural(len(judgements), "tracked number")
+    bad = [
+        f"{len(by[name]):,} {verb}{since_text(by[name])}"
+        for name, verb in (("fails", "fail now"), ("worse", "got worse"))
+        if by[name]
+    ]
+    over = f"over {wording.plural(len(history.commits), 'commit')}"
+    better = f"{len(by['better']):,} got better" if by["better"] else ""
+    if not bad:
+        return f"None of {total} got worse {over}{f', {better}' if better else ''}"
+    return ", ".join(part for part in (f"Of {total} {over}, {bad[0]}", *bad[1:], better) if part)
