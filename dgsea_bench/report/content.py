@@ -55,12 +55,16 @@ def as_csv(data: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `note` is a small second line, `warn` marks what a reader must not overlook."""
+    """A cell of a table; `note` is a small second line, `warn` marks what a reader must not overlook.
+
+    `link` is where its text leads: an address relative to the page, percent-encoded.
+    """
 
     text: str
     note: str = ""
     warn: bool = False
     strong: bool = False
+    link: str = ""
 
 
 @dataclass(frozen=True)
