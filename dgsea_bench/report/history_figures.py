@@ -74,7 +74,7 @@ def interest(curves: Iterable[Curve]) -> tuple[int, float]:
 def history_figure(curves: Sequence[Curve], axis: Axis, palette: Mapping[str, Look]) -> Figure:
     """The curves of one benchmark in one place."""
     shown, panels = _panels(curves, axis, palette)
-    heading = f"{wording.shortened(wording.capital(curves[0].title), 90)}: {_found(curves)}"
+    heading = f"{wording.shortened(words.name_of(curves[0]), 90)}: {_found(curves)}"
     commits = [words.short(commit.hash) for commit in axis.commits]
     svg = step_graph(panels, commits, _wanted(shown, axis), _scale(shown))
     return Figure(heading, svg, _caption(curves, shown, axis, panels), _alternative(heading, shown), data=_data(shown))
@@ -150,7 +150,7 @@ def _scale(curves: Sequence[Curve]) -> Scale:
         form = wording.error_tick
     varying = [name for name in words.varying_of(curves) if name != BACKEND or len(curves) <= ONE_PANEL]
     shown = "" if unit in ("seconds", "s", "MiB", "bytes", "unit", "") else f" ({unit})"
-    title = wording.capital(first.title)
+    title = words.name_of(first)
     title = wording.shortened(title if len(title + shown) > LONGEST_TITLE else title + shown, LONGEST_TITLE)
     ratio = unit in ("seconds", "s", "MiB", "bytes") or _is_error(first)
     return Scale(title, form, ratio, wording.shortened(", ".join(varying), 28))

@@ -34,9 +34,8 @@ def _headline(history: History) -> Headline:
         "What asv measured of each benchmark, commit by commit, and the steps that its step detection finds: speed, "
         "memory, growth and accuracy of the backends."
     )
-    measured = next(iter(words.counts(history)))
     machines = list(dict.fromkeys(_machine(place) for place in history.places))
-    return Headline(words.verdict_sentence(history), explained, f"{measured}.", wording.listed(machines))
+    return Headline(words.verdict_sentence(history), explained, f"{words.amount(history)}.", wording.listed(machines))
 
 
 def _machine(place: Place) -> str:
@@ -53,7 +52,7 @@ def _machine(place: Place) -> str:
 def _verdict(history: History, names: dict[Place, str]) -> Section:
     regressions = [curve for curve in history.curves if words.judged(curve) in ("fails", "worse")]
     regressions.sort(key=lambda curve: interest([curve]), reverse=True)
-    said = [_judgements(history), *[f"{wording.capital(line)}." for line in [*words.counts(history)][1:]]]
+    said = [_judgements(history), *[f"{wording.capital(line)}." for line in words.gaps(history)]]
     doubts = [f"{wording.capital(line)}." for line in words.doubts(history)]
     if not regressions:
         return Section("Verdict", "verdict", [*said, *doubts])
@@ -73,7 +72,7 @@ def _judgements(history: History) -> str:
     """How many curves ended in which way."""
     found = Counter(words.judged(curve) for curve in history.curves)
     told: dict[Judgement, str] = {
-        "fails": "fail now",
+        "fails": "failing now",
         "worse": "worse",
         "better": "better",
         "changed": "at another level, where neither way is better",

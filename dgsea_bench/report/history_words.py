@@ -47,6 +47,11 @@ def varying_of(curves: Sequence[Curve]) -> list[str]:
     return [name for name in curves[0].parameters if len({curve.parameters[name] for curve in curves}) > 1]
 
 
+def name_of(curve: Curve) -> str:
+    """What a benchmark shows, in words if it says so."""
+    return curve.title if curve.title == curve.benchmark else wording.capital(curve.title)
+
+
 def title_of(curve: Curve, varying: Sequence[str], place: str = "") -> str:
     """A benchmark: its name, what it shows, unit, which way is better, parameters that do not vary, the place."""
     way = f"{curve.better} is better" if curve.better else "neither way is better"
@@ -117,20 +122,35 @@ def _mean(points: Sequence[Point]) -> float | None:
 
 
 def counts(history: History) -> Iterator[str]:
-    """How much there is, and what has no value."""
+    """How much there is, what fails, and what has no value."""
+    yield amount(history)
+    broken = [curve.name for curve in history.curves if curve.broken]
+    if broken:
+        yield f"{wording.plural(len(broken), 'curve')} worked once and {_fail(len(broken))} now: {_named(broken)}"
+    yield from gaps(history)
+
+
+def amount(history: History) -> str:
+    """How many curves, benchmarks, commits and places there are."""
     commits, places = history.commits, len(history.places)
     benchmarks = {curve.benchmark for curve in history.curves}
     dates = f"{commits[0].date:%Y-%m-%d} to {commits[-1].date:%Y-%m-%d}"
     where = f", in {places} places (machine, environment)" if places > 1 else ""
-    yield (
+    return (
         f"{wording.plural(len(history.curves), 'curve')} of {wording.plural(len(benchmarks), 'benchmark')} "
         f"over {wording.plural(len(commits), 'commit')}, {dates}{where}"
     )
-    broken = [curve.name for curve in history.curves if curve.broken]
+
+
+def _fail(count: int) -> str:
+    return "fails" if count == 1 else "fail"
+
+
+def gaps(history: History) -> Iterator[str]:
+    """What has no value, and what is not shown."""
     empty = [curve.name for curve in history.curves if curve.last is None and not curve.skipped]
-    for found, what in ((broken, "worked once and fails now"), (empty, "never had a value")):
-        if found:
-            yield f"{wording.plural(len(found), 'curve')} {what}: {_named(found)}"
+    if empty:
+        yield f"{wording.plural(len(empty), 'curve')} never had a value: {_named(empty)}"
     skipped = sum(curve.skipped for curve in history.curves)
     if skipped:
         yield f"{wording.plural(skipped, 'curve')} skipped at every commit; asv run --show-stderr says why"
@@ -260,7 +280,7 @@ def verdict_sentence(history: History) -> str:
     total = wording.plural(len(judgements), "tracked number")
     bad = [
         f"{len(by[name]):,} {verb}{since_text(by[name])}"
-        for name, verb in (("fails", "fail now"), ("worse", "got worse"))
+        for name, verb in (("fails", f"{_fail(len(by['fails']))} now"), ("worse", "got worse"))
         if by[name]
     ]
     over = f"over {wording.plural(len(history.commits), 'commit')}"

@@ -31,7 +31,7 @@ LOWEST_PANEL = 92
 LONGEST_LABEL = 24
 TICK_WIDTH = 74
 """Room for the name of a commit below the axis."""
-TICK_HEIGHT = 20
+TICK_HEIGHT, TICK_APART = 20, 15
 FLATTEST = 0.1
 """A linear axis spans at least this share of its values' size, lest noise look like mountains."""
 WIDEST = 1.5
@@ -142,8 +142,19 @@ def _log_axis(axes: Axes, values: Sequence[float], form: Form) -> None:
     """With as many ticks as there is room for."""
     log_axis(axes, "y", values, form)
     low, high = axes.get_ylim()
-    ticks = log_ticks(low, high, most=max(2, int(axes.bbox.height / TICK_HEIGHT)))
-    axes.set_yticks(ticks, [form(tick) for tick in ticks])
+    height, decades = axes.bbox.height, math.log10(high / low)
+    kept: list[float] = []
+    for tick in sorted(log_ticks(low, high, most=max(2, int(height / TICK_HEIGHT))), key=_roundness):
+        if all(abs(math.log10(tick / other)) * height / decades >= TICK_APART for other in kept):
+            kept.append(tick)
+    axes.set_yticks(kept, [form(tick) for tick in kept])
+
+
+def _roundness(tick: float) -> tuple[int, float]:
+    """Orders 1 before 5 and 2 before 3, whatever the power of ten."""
+    leading = round(tick / 10 ** math.floor(math.log10(tick) + 1e-9), 1)
+    order = (1.0, 5.0, 2.0, 3.0)
+    return (order.index(leading) if leading in order else len(order), tick)
 
 
 def _linear_axis(axes: Axes, values: Sequence[float], form: Form) -> None:

@@ -28,10 +28,6 @@ def data_of(html):
     return [pd.read_csv(io.StringIO(unquote(unescape(each)))) for each in found]
 
 
-def headings(text):
-    return re.findall(r"Figure \d+\. (.*?: [^.]*?) (?:Time|suite|Peak|Agreement)", text)
-
-
 @pytest.fixture
 def suite(tmp_path):
     """Twelve commits; at the sixth, exact takes twice as long with 1000 genes, and fastsum half as long."""
@@ -55,7 +51,7 @@ def test_the_verdict_comes_first(suite):
 def test_a_figure_has_levels_marks_and_its_numbers(suite):
     html, text = page_of(suite)
     assert html.count("<svg") == 1
-    assert f"Figure 1. {TIME.capitalize()}: 1 of 4 worse since {commit(6)[:8]}, 1 better" in text
+    assert f"Figure 1. {TIME}: 1 of 4 worse since {commit(6)[:8]}, 1 better" in text
     assert "Dots: values, with their 99 % intervals; thick lines: levels; " in text
     assert "filled triangle: worse from there on; hollow triangle: better." in text
     (alternative,) = re.findall(r'role="img" aria-label="([^"]*)"', html)
@@ -102,7 +98,7 @@ def test_what_fails_now_is_a_regression_and_drawn(tmp_path):
     suite = Suite(tmp_path, benchmark(genes=[1, 2, 3]))
     suite.series([[1.0, FAILED, SKIPPED]] * 4 + [[FAILED, FAILED, SKIPPED]] * 2)
     html, text = page_of(suite)
-    assert f"<h1>Of 2 tracked numbers over 6 commits, 1 fail now since {commit(4)[:8]}</h1>" in html
+    assert f"<h1>Of 2 tracked numbers over 6 commits, 1 fails now since {commit(4)[:8]}</h1>" in html
     assert f"time_forward suite, genes 1 {commit(4)[:8]} 2026-01-05 1.00 s failed –" in text
     assert "cross: failed" in text
     assert "1 curve never had a value: suite.time_forward(genes=2)" in text
@@ -131,7 +127,7 @@ def test_many_benchmarks_parameters_and_commits(tmp_path):
         suite.add(number, {name: [1.0 + (number >= 4 and name == names[17])] * 108 for name in names})
     html, text = page_of(suite)
     assert html.count("<svg") == MOST_FIGURES
-    assert f"Figure 1. {names[17].capitalize()}: 108 of 108 worse since {commit(4)[:8]}" in text
+    assert f"Figure 1. {names[17]}: 108 of 108 worse since {commit(4)[:8]}" in text
     assert "8 benchmarks that changed less in the tables only." in text
     assert "In the table only: 60 curves that moved less." in text
     assert all(name in text for name in names)
