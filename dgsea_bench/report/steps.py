@@ -129,11 +129,10 @@ def _draw_panel(axes: Axes, panel: Panel, scale: Scale) -> None:
     ends = [end for line in panel.lines for point in line.points for end in (point.low, point.high) if end is not None]
     if scale.log and low > 0:
         shown = [min(max(end, low / WIDEST), high * WIDEST) for end in ends]
-        log_axis(axes, "y", [*values, *shown], scale.form)
+        _log_axis(axes, [*values, *shown], scale.form)
     else:
-        _linear_axis(
-            axes, [*values, *(min(max(end, low - (high - low)), high + (high - low)) for end in ends)], scale.form
-        )
+        shown = [min(max(end, 2 * low - high), 2 * high - low) for end in ends]
+        _linear_axis(axes, [*values, *shown], scale.form)
     for line in panel.lines:
         _draw_line(axes, line)
 

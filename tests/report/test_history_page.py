@@ -3,6 +3,7 @@
 import io
 import re
 from html import unescape
+from itertools import pairwise
 from urllib.parse import unquote
 
 import pandas as pd
@@ -177,3 +178,10 @@ def test_one_file_that_loads_nothing_and_is_the_same_each_time(suite):
     assert "http" not in html
     assert len(checker.ids) == len(set(checker.ids))
     assert page_of(suite)[0] == html
+
+
+def test_names_of_values_on_an_axis_do_not_run_into_each_other(tmp_path):
+    html, _ = page_of(Suite(tmp_path, benchmark(genes=[1, 2, 3])).series([[0.0005, 0.001, 0.0021]] * 8))
+    heights = sorted(map(float, re.findall(r'<text[^>]* y="([\d.]+)"[^>]*>\d+\u00a0[µm]s<', html)))
+    assert len(heights) >= 2
+    assert min(high - low for low, high in pairwise(heights)) > 12
