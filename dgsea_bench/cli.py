@@ -28,7 +28,7 @@ from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.formats import Duplicates
 from dgsea_bench.data.sources import read_problem
-from dgsea_bench.report import render_report
+from dgsea_bench.report import render_index, render_report
 from dgsea_bench.show_check import show_contracts, show_promises
 from dgsea_bench.show_compare import compare_and_show
 from dgsea_bench.show_scores import ScoreWatcher, show_scores
@@ -277,11 +277,14 @@ def _threads(count: int | None) -> Iterator[None]:
 @app.command()
 def report(
     directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="Directories of sweeps, such as reports/default.")
-    ],
+        list[Path] | None, typer.Argument(metavar="DIR", help="Directories of sweeps, such as reports/default.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--out", help="Directory of the page, needed for several. [default: DIR]")
     ] = None,
+    index: Annotated[
+        bool, typer.Option("--index", help="List what is below DIR instead: every run, its verdict. [DIR: reports]")
+    ] = False,
 ) -> None:
     """Render the report of a sweep again, from its rows alone; or one report of several sweeps.
 
@@ -289,7 +292,18 @@ def report(
     counts as in the last directory that holds it.
 
     For example, two machines:  python -m dgsea_bench report reports/laptop reports/server --out reports/both
+
+    A list of all reports, with links and verdicts:
+
+    python -m dgsea_bench report --index reports
     """
+    if index:
+        if directories and len(directories) > 1:
+            raise InputError("report --index lists what is below one directory; name the one that holds them all")
+        say(f"index: {render_index(directories[0] if directories else Path('reports'), output)}")
+        return
+    if not directories:
+        raise InputError("report: name a directory of a sweep, such as reports/default; or list all with --index")
     say(f"report: {render_report(directories, output)}")
 
 

@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from dgsea_bench.bench.history import read_history
+from dgsea_bench.report.history_page import render_history
+from dgsea_bench.report.page import write_page
+from dgsea_bench.report.page_files import check_page
 from dgsea_bench.show_history import check_table, show_history, write_table
-from dgsea_bench.terminal import say
+from dgsea_bench.terminal import say, waiting
 
 
 def history(
@@ -23,6 +26,9 @@ def history(
     ] = None,
     table: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write every value and every step, as a .csv.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with figures: a name ending in .html.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Configuration of asv. [default: asv.conf.json here]")
@@ -44,7 +50,13 @@ def history(
     For example, what changed in the times of one backend:
 
     python -m dgsea_bench history --changed --bench 'time_.*fastsum'
+
+    And a page with a figure for each benchmark:
+
+    python -m dgsea_bench history --html history.html
     """
+    if html is not None:
+        check_page(html)
     if table is not None:
         check_table(table)
     found = read_history(config, patterns=bench or [], machine=machine, tolerance=tolerance)
@@ -52,3 +64,7 @@ def history(
     if table is not None:
         write_table(found, table)
         say(f"table: {table}")
+    if html is not None:
+        with waiting("drawing the page"):
+            write_page(render_history(found), html)
+        say(f"page: {html}")

@@ -8,11 +8,10 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from dgsea_bench.bench.compare import Change, Comparison, compare_runs, read_side
-from dgsea_bench.bench.results import RunDirectory
-from dgsea_bench.core.errors import InputError
 from dgsea_bench.report import comparison as page
 from dgsea_bench.report import wording
-from dgsea_bench.report.page import check_replaceable, write_page
+from dgsea_bench.report.page import write_page
+from dgsea_bench.report.page_files import check_page
 from dgsea_bench.show_sweep import told_apart
 from dgsea_bench.terminal import out, say, waiting
 
@@ -30,7 +29,7 @@ def compare_and_show(before: Path, after: Path, *, html: Path | None, tolerance:
             written or belongs to somebody else.
     """
     if html is not None:
-        _check_page(html)
+        check_page(html)
     comparison = compare_runs(read_side(before), read_side(after), tolerance=tolerance)
     names = _names(comparison)
     _print_changes(comparison, names)
@@ -43,17 +42,6 @@ def compare_and_show(before: Path, after: Path, *, html: Path | None, tolerance:
             write_page(page.render_comparison(comparison, names), html)
         say(f"page: {html}")
     return bool(comparison.regressions)
-
-
-def _check_page(html: Path) -> None:
-    """Refuse a name that is not a page's before any work is done."""
-    if html.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"--html {html}: is no name of a page; let it end in .html")
-    if not html.parent.is_dir():
-        raise InputError(f"--html {html}: there is no directory {html.parent}; make it first")
-    if html.name == "index.html" and RunDirectory(html.parent).rows_file.exists():
-        raise InputError(f"--html {html}: is the report of a run; choose another name")
-    check_replaceable(html)
 
 
 def _names(comparison: Comparison) -> page.Names:

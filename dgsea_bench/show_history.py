@@ -2,12 +2,10 @@
 
 import csv
 import io
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from rich import box
@@ -16,28 +14,22 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from dgsea_bench.bench.asv_files import Commit, Place
-from dgsea_bench.bench.history import Curve, History, Point, Step, Turn, Verdict
+from dgsea_bench.bench.history import Curve, History, Step, Turn, Verdict
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.files import check_writable, write_whole
+from dgsea_bench.report import history_words as words
 from dgsea_bench.report import wording
-from dgsea_bench.report.bars import bars
 from dgsea_bench.terminal import out, say
 
 WIDE = 240
 """Columns of a table that is not read in a terminal."""
-FEW = 7
-"""With fewer values, asv's step detection often takes normal noise for steps: of 3 in 3 of 5 curves, of 5 in 1 of 4."""
 UNBOUND = 1000
 """Columns in which any table has room."""
 SHORT = 8
 """Characters of a parameter's value that are not broken."""
 SHOWN = 20
 """Commits with steps that are printed."""
-NAMED = 3
-"""Names of a kind that are printed."""
 LAYOUT: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False}
-HASH = 8
-"""Characters of a commit, as in the names of asv's files."""
 
 
 @dataclass(frozen=True)
@@ -66,31 +58,11 @@ def show_history(history: History, *, changed_only: bool = False) -> None:
         history: what was read.
         changed_only: leave out curves that have no step and do not fail.
     """
-    curves = [curve for curve in history.curves if not changed_only or curve.news or _broken(curve)]
-    names = _told_apart(history.places)
+    curves = [curve for curve in history.curves if not changed_only or curve.news or curve.broken]
+    names = words.place_names(history.places)
     for (_, place), group in groupby(curves, key=lambda curve: (curve.benchmark, curve.place)):
         _print_table(list(group), history.commits, names[place])
     _print_summary(history, names)
-
-
-def _broken(curve: Curve) -> bool:
-    """Whether it worked once and fails now."""
-    return curve.fails and curve.last is not None
-
-
-def _told_apart(places: Sequence[Place]) -> dict[Place, str]:
-    """What tells each place from the others: machine, environment, else whatever differs; nothing if there is one."""
-    described = {
-        place: {"machine": place.machine, "environment": place.environment, **dict(place.traits)} for place in places
-    }
-    names: dict[Place, list[str]] = {place: [] for place in places}
-    for trait in dict.fromkeys(trait for each in described.values() for trait in each):
-        if len(set(map(tuple, names.values()))) == len(places):
-            break
-        if len({each.get(trait) for each in described.values()}) > 1:
-            for place, each in described.items():
-                names[place].append(each.get(trait) or f"no {trait}")
-    return {place: ", ".join(parts) for place, parts in names.items()}
 
 
 # --- a table per benchmark --------------------------------------------------------------------------------------------
@@ -98,30 +70,19 @@ def _told_apart(places: Sequence[Place]) -> dict[Place, str]:
 
 def _print_table(curves: list[Curve], commits: Sequence[Commit], place: str) -> None:
     """One row per combination of parameters that is not skipped; parameters that do not vary are in the title."""
-    varying = [name for name in curves[0].parameters if len({curve.parameters[name] for curve in curves}) > 1]
+    varying = words.varying_of(curves)
     console = _console()
-    console.print(f"[bold]{escape(_title(curves[0], varying, place))}[/]", highlight=False)
+    console.print(f"[bold]{escape(words.title_of(curves[0], varying, place))}[/]", highlight=False)
     skipped = [curve for curve in curves if curve.skipped]
     if skipped:
-        console.print(escape(_skipped(skipped, varying)), highlight=False)
+        console.print(escape(words.skipped_text(skipped, varying)), highlight=False)
     curves = [curve for curve in curves if not curve.skipped]
     if curves:
         _print_rows(curves, varying, commits)
 
 
-def _skipped(curves: Sequence[Curve], varying: Sequence[str]) -> str:
-    """How many are skipped, and the values of parameters that they have in common."""
-    common = [
-        f"{name} {curves[0].parameters[name]}"
-        for name in varying
-        if len({curve.parameters[name] for curve in curves}) == 1
-    ]
-    which = f": {', '.join(common)}" if common else ""
-    return f"skipped at every commit, {wording.plural(len(curves), 'combination')}{which}"
-
-
 def _print_rows(curves: list[Curve], varying: list[str], commits: Sequence[Commit]) -> None:
-    here = _commits_of(curves, commits)
+    here = words.commits_of(curves, commits)
     console = _console()
     for form in FORMS:
         table = _table(curves, varying, here, form)
@@ -151,7 +112,7 @@ def _table(curves: list[Curve], varying: list[str], commits: list[str], form: Fo
         **{**LAYOUT, "padding": (0, form.gap, 0, 0)},
     )
     for curve in curves:
-        history = [_small_curve(curve, commits, form.most), *(_lines(curve) if form.beside else ())]
+        history = [words.small_curve(curve, commits, form.most), *(_lines(curve) if form.beside else ())]
         table.add_row(*[escape(curve.parameters[name]) for name in varying], *_cells(curve), "\n".join(history))
     return table
 
@@ -164,28 +125,14 @@ def _column(parameter: str, curves: Sequence[Curve]) -> Column:
     )
 
 
-def _title(curve: Curve, varying: Sequence[str], place: str) -> str:
-    way = f"{curve.better} is better" if curve.better else "neither way is better"
-    fixed = [f"{name} {value}" for name, value in curve.parameters.items() if name not in varying]
-    unit = "" if curve.unit == "unit" or curve.metric else f"{curve.unit}, "
-    name = curve.benchmark if curve.title == curve.benchmark else f"{curve.benchmark}: {curve.title}"
-    return " · ".join(part for part in (name, f"{unit}{way}", ", ".join(fixed), place) if part)
-
-
-def _commits_of(curves: Sequence[Curve], commits: Sequence[Commit]) -> list[str]:
-    """Those at which any of the curves has a point, in their order: the common axis of their small curves."""
-    held = {point.commit for curve in curves for point in curve.points}
-    return [commit.hash for commit in commits if commit.hash in held]
-
-
 def _cells(curve: Curve) -> list[str]:
     """First, last, best and its commit, and the ratio."""
     best = curve.best
     return [
-        _value(curve, curve.first.value if curve.first else None),
-        _value(curve, curve.last.value if curve.last else None),
-        _value(curve, best.value if best else None),
-        _short(best.commit) if best and not curve.is_noise else "",
+        escape(words.value_text(curve, curve.first.value if curve.first else None)),
+        escape(words.value_text(curve, curve.last.value if curve.last else None)),
+        escape(words.value_text(curve, best.value if best else None)),
+        _hash(best.commit) if best and not curve.is_noise else "",
         _ratio(curve),
     ]
 
@@ -195,15 +142,8 @@ def _lines(curve: Curve) -> list[str]:
     return [*_remarks(curve), *[_step_line(curve, step) for step in curve.news]]
 
 
-def _value(curve: Curve, value: float | None) -> str:
-    """A value in the unit that suits it, as text without markup; what is neither time nor memory has its unit above."""
-    unit = curve.unit if curve.unit in ("seconds", "bytes") else ""
-    text = wording.metric(curve.metric, value) if curve.metric else wording.tracked(value, unit)
-    return escape(text)
-
-
-def _short(commit: str) -> str:
-    return escape(commit[:HASH])
+def _hash(commit: str) -> str:
+    return escape(words.short(commit))
 
 
 def _ratio(curve: Curve) -> str:
@@ -220,19 +160,13 @@ def _ratio(curve: Curve) -> str:
 def _remarks(curve: Curve) -> Iterator[str]:
     """Why there is no value, at all or at the end."""
     if curve.last is None:
-        outcomes = " or ".join(dict.fromkeys(point.outcome for point in curve.points))
-        yield f"[red]no value:[/] {outcomes} at {wording.plural(len(curve.points), 'commit')}"
+        yield f"[red]no value:[/] {words.no_value_text(curve)}"
     elif curve.fails:
-        since = next(point for point in _after(curve, curve.last) if point.outcome == "failed")
-        yield f"[red]fails since[/] {_short(since.commit)}"
-
-
-def _after(curve: Curve, point: Point) -> Sequence[Point]:
-    return curve.points[curve.points.index(point) + 1 :]
+        yield f"[red]fails since[/] {_hash(words.fails_since(curve).commit)}"
 
 
 def _step_line(curve: Curve, step: Step) -> str:
-    return f"{_coloured(step.verdict, step.verdict)} {_short(step.commit)} {_levels(curve, step)}"
+    return f"{_coloured(step.verdict, step.verdict)} {_hash(step.commit)} {escape(words.levels_text(curve, step))}"
 
 
 def _coloured(text: str, verdict: Verdict) -> str:
@@ -241,73 +175,17 @@ def _coloured(text: str, verdict: Verdict) -> str:
     return f"[{style}]{text}[/]" if style else text
 
 
-def _levels(curve: Curve, step: Step) -> str:
-    """Before and after, which no line break may part."""
-    return f"{_value(curve, step.before)}{wording.SPACE}→{wording.SPACE}{_value(curve, step.after)}"
-
-
-def _small_curve(curve: Curve, commits: Sequence[str], most: int) -> str:
-    """A bar per commit, or per so many that they fit; x where it failed, blank where nothing was measured."""
-    points = {point.commit: point for point in curve.points}
-    count = min(len(commits), most)
-    edges = [len(commits) * number // count for number in range(count + 1)]
-    bins = [[points[name] for name in commits[low:high] if name in points] for low, high in pairwise(edges)]
-    drawn = bars([_mean(each) for each in bins])
-    failed = ["x" if any(point.outcome == "failed" for point in each) else " " for each in bins]
-    return "".join(gap if bar == " " else bar for bar, gap in zip(drawn, failed, strict=True))
-
-
-def _mean(points: Sequence[Point]) -> float | None:
-    values = [point.value for point in points if point.value is not None]
-    return fmean(values) if values else None
-
-
 # --- the summary ------------------------------------------------------------------------------------------------------
 
 
 def _print_summary(history: History, names: dict[Place, str]) -> None:
-    for line in _counts(history, names):
+    for line in words.counts(history):
         say(line)
     turns = history.turns()
     if turns:
         _print_turns(turns, names)
-    for line in _doubts(history):
+    for line in words.doubts(history):
         say(line)
-
-
-def _counts(history: History, names: dict[Place, str]) -> Iterator[str]:
-    """How much there is, and what has no value."""
-    commits = history.commits
-    benchmarks = {curve.benchmark for curve in history.curves}
-    dates = f"{commits[0].date:%Y-%m-%d} to {commits[-1].date:%Y-%m-%d}"
-    places = f", in {len(names)} places (machine, environment)" if len(names) > 1 else ""
-    yield (
-        f"{wording.plural(len(history.curves), 'curve')} of {wording.plural(len(benchmarks), 'benchmark')} "
-        f"over {wording.plural(len(commits), 'commit')}, {dates}{places}"
-    )
-    broken = [curve.name for curve in history.curves if _broken(curve)]
-    empty = [curve.name for curve in history.curves if curve.last is None and not curve.skipped]
-    for found, what in ((broken, "worked once and fails now"), (empty, "never had a value")):
-        if found:
-            yield f"{wording.plural(len(found), 'curve')} {what}: {_named(found)}"
-    skipped = sum(curve.skipped for curve in history.curves)
-    if skipped:
-        yield f"{wording.plural(skipped, 'curve')} skipped at every commit; asv run --show-stderr says why"
-    if history.unmeasured:
-        yield f"never run: {_named(history.unmeasured)}"
-    if history.unlisted:
-        yield (
-            f"not shown, since asv did not find {'it' if len(history.unlisted) == 1 else 'them'} in the suite when it "
-            f"looked last: {_named(history.unlisted)}; asv run --bench just-discover looks again"
-        )
-    if history.outdated:
-        yield f"changed since, so that older results do not count: {_named(list(history.outdated))}"
-
-
-def _named(names: Sequence[str]) -> str:
-    """The first few, and how many more there are."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def _print_turns(turns: Sequence[Turn], names: dict[Place, str]) -> None:
@@ -323,41 +201,18 @@ def _print_turns(turns: Sequence[Turn], names: dict[Place, str]) -> None:
     for turn in turns[:SHOWN]:
         verdicts: list[Verdict] = ["worse", "better", *["changed"] * changed]  # type: ignore[list-item]
         counts = [_coloured(str(turn.count(each)), each) if turn.count(each) else "0" for each in verdicts]
-        table.add_row(_short(turn.commit), f"{turn.date:%Y-%m-%d}", *counts, _largest(turn, names))
+        table.add_row(_hash(turn.commit), f"{turn.date:%Y-%m-%d}", *counts, _largest(turn, names))
     _console().print(table)
     if len(turns) > SHOWN:
         say(f"{wording.plural(len(turns) - SHOWN, 'more commit')} with steps; --csv history.csv has all")
 
 
 def _largest(turn: Turn, names: dict[Place, str]) -> str:
-    curve, step = max(turn.steps, key=lambda each: (each[1].verdict == "worse", _factor(each[1])))
+    curve, step = words.largest(turn)
     place = f" ({escape(names[curve.place])})" if names[curve.place] else ""
-    return f"{_coloured(step.verdict, step.verdict)} {_levels(curve, step)} {escape(curve.name)}{place}"
-
-
-def _factor(step: Step) -> float:
-    """How far apart two levels are, up or down alike."""
-    low, high = sorted(map(abs, (step.before, step.after)))
-    return high / low if low else math.inf
-
-
-def _doubts(history: History) -> Iterator[str]:
-    """What to keep in mind about the steps."""
-    stepped = [curve for curve in history.curves if curve.news]
-    small = sum(len(curve.steps) - len(curve.news) for curve in history.curves)
-    if not stepped:
-        yield "no steps"
-    if small:
-        yield f"{wording.plural(small, 'smaller step')} left out: within the tolerance; --tolerance 0 shows all"
-    same = len(history.commits) - len({commit.date for commit in history.commits})
-    if same:
-        yield f"{wording.plural(same, 'commit')} with the date of another: which of them came first is not known"
-    few = sum(len(curve.measured) < FEW for curve in stepped)
-    if few:
-        yield (
-            f"{wording.plural(few, 'curve')} with steps and fewer than {FEW} values: asv's step detection takes noise "
-            "for steps where it has so few"
-        )
+    return (
+        f"{_coloured(step.verdict, step.verdict)} {escape(words.levels_text(curve, step))} {escape(curve.name)}{place}"
+    )
 
 
 # --- the table in a file ----------------------------------------------------------------------------------------------

@@ -134,6 +134,17 @@ def test_few_values_are_doubted(call, here):
     assert "1 curve with steps and fewer than 7 values" in call("history")[1]
 
 
+def test_a_change_that_asv_sees_no_step_in_is_told(call, here):
+    suite = Suite(here, benchmark())
+    for number, value in enumerate([87, 82, 85, 1.4, 1.1, 1.1, 0.98, 1.2, 1.3, 0.86, 0.87, 0.87]):
+        suite.add(number, {TIME: value / 1000}, spread=0.1 if number < 3 else 0.01)
+    printed = call("history")[1]
+    assert "no steps" in printed
+    assert "1 curve without a step to asv, to which values with wide intervals weigh little, though" in printed
+    Suite(here / "flat", benchmark()).series([1.0] * 12)
+    assert "without a step to asv" not in call("history", "--config", "flat/asv.conf.json")[1]
+
+
 def test_where_neither_way_is_better_a_step_is_a_change(call, here):
     Suite(here, benchmark("track_nes_slope")).series([1.0] * 5 + [2.0] * 5, "track_nes_slope")
     printed = plain(call("history")[1])
@@ -226,6 +237,30 @@ def test_a_table_is_written_only_where_it_can_be(call, here, suite):
     assert {path.name for path in here.iterdir()} == {"asv.conf.json", ".asv"}
 
 
+def test_a_page_is_written(call, here, suite):
+    code, printed, complaint = call("history", "--html", "history.html", "--changed")
+    assert (code, complaint) == (0, "")
+    assert "page: history.html" in printed
+    html = (here / "history.html").read_text(encoding="utf-8")
+    assert f"1 got worse since {commit(4)[:8]}" in html
+    assert call("history", "--html", "history.html")[0] == 0, "a page of ours may be replaced"
+    assert {path.name for path in here.iterdir()} == {"asv.conf.json", ".asv", "history.html"}
+
+
+def test_a_page_is_written_only_where_it_may(call, here, suite):
+    (here / "mine.html").write_text("mine")
+    for name, said in (
+        ("history.txt", "let it end in .html"),
+        ("absent/x.html", "there is no directory absent"),
+        ("mine.html", "was not written by this program"),
+    ):
+        code, printed, complaint = call("history", "--html", name)
+        assert (code, printed, complaint.count("\n")) == (2, "", 1)
+        assert said in complaint
+    assert (here / "mine.html").read_text() == "mine"
+    assert {path.name for path in here.iterdir()} == {"asv.conf.json", ".asv", "mine.html"}
+
+
 def test_another_configuration_can_be_named(call, tmp_path):
     suite = Suite(tmp_path / "elsewhere", benchmark()).series([1.0])
     code, printed, _ = call("history", "--config", suite.config)
@@ -248,3 +283,4 @@ def test_help_teaches_by_example(call):
     assert "asv machine --yes" in printed
     assert "asv run" in printed
     assert "python -m dgsea_bench history --changed" in printed
+    assert "python -m dgsea_bench history --html history.html" in printed

@@ -75,10 +75,14 @@ class Commit:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One cell at one commit: its value, NaN if skipped and None if failed, and its weight for asv's step detection."""
+    """One cell at one commit: its value, NaN if skipped and None if failed, and its weight for asv's step detection.
+
+    `interval` has the ends of the 99 % interval of the value that asv derives from repeated calls, where it does.
+    """
 
     value: float | None
     weight: float | None
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -260,7 +264,15 @@ def _measurements(results: Any, benchmark: Benchmark) -> Iterator[tuple[Cell, Me
     chosen = set(benchmark.cells)
     for cell, value, known in zip(cells, values, statistics, strict=True):
         if cell in chosen:
-            yield cell, Measurement(_number(value), get_weight(known))
+            yield cell, Measurement(_number(value), get_weight(known), _interval(known))
+
+
+def _interval(known: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    """None without statistics, or where the calls were too few for an interval."""
+    low, high = ((known or {}).get(name) for name in ("ci_99_a", "ci_99_b"))
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    return float(low), float(high)
 
 
 def _number(value: Any) -> float | None:

@@ -1,7 +1,7 @@
 """How each benchmark of the asv suite went over the commits: its values, and the steps that asv detects in them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
@@ -31,12 +31,25 @@ Outcome = Literal["measured", "skipped", "failed"]
 
 @dataclass(frozen=True)
 class Point:
-    """A cell at one commit; without a value if it was skipped or failed. The date is in UTC."""
+    """A cell at one commit; without a value if it was skipped or failed. The date is in UTC.
+
+    `interval` has the ends of the value's 99 % interval over repeated calls, where asv knows one.
+    """
 
     commit: str
     date: datetime
     value: float | None
     outcome: Outcome
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Level:
+    """A stretch of a curve without a step, from its first point with a value to its last, and its weighted median."""
+
+    first: Point
+    last: Point
+    value: float
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,8 @@ class Curve:
         parameters: name to value, texts without quotation marks.
         place: machine and environment; curves of different places are different curves.
         points: in the order of the commits' dates.
-        steps: all that asv's step detection finds, as ``asv publish`` calls it.
+        levels: what the curve consists of to asv's step detection, as ``asv publish`` calls it.
+        steps: from each level to the next.
         tolerance: relative size up to which a step is no news.
     """
 
@@ -87,6 +101,7 @@ class Curve:
     parameters: Mapping[str, str]
     place: Place
     points: tuple[Point, ...]
+    levels: tuple[Level, ...]
     steps: tuple[Step, ...]
     tolerance: float
 
@@ -134,6 +149,15 @@ class Curve:
             step for step in self.steps if step.size > self.tolerance and not self._is_noise(step.before, step.after)
         )
 
+    def stays(self, step: Step) -> bool:
+        """Whether the curve has not come back since, to within the tolerance of what it was before the step."""
+        if step.verdict == "changed":
+            return True
+        now = replace(
+            step, after=self.levels[-1].value, verdict=_verdict(step.before, self.levels[-1].value, self.better)
+        )
+        return now.verdict == step.verdict and now.size > self.tolerance
+
     @property
     def is_noise(self) -> bool:
         """Whether all its values are: no commit is better than another."""
@@ -155,6 +179,11 @@ class Curve:
         """Whether it failed when it was run last; skipped is not run."""
         run = [point for point in self.points if point.outcome != "skipped"]
         return bool(run) and run[-1].outcome == "failed"
+
+    @property
+    def broken(self) -> bool:
+        """Whether it worked once and fails now."""
+        return self.fails and self.last is not None
 
 
 @dataclass(frozen=True)
@@ -269,18 +298,31 @@ def find_steps(points: Sequence[Point], weights: Sequence[float | None], better:
         weights: of the points, from their statistics as asv weighs them; None where unknown.
         better: which way the values are better.
     """
+    return _steps_between(find_levels(points, weights), better)
+
+
+def find_levels(points: Sequence[Point], weights: Sequence[float | None]) -> tuple[Level, ...]:
+    """The levels between the steps that `find_steps` finds; none where there are no values."""
     from asv.graph import Graph
 
     graph = Graph("", {})
     for position, (point, weight) in enumerate(zip(points, weights, strict=True)):
         graph.add_data_point(position, point.value, weight)
-    pieces = graph.get_steps()
-    steps = []
-    for (_, end, before, *_), (start, _, after, *_) in pairwise(pieces):
-        verdict = _verdict(before, after, better)
-        first = points[start]
-        steps.append(Step(first.commit, first.date, points[end - 1].commit, float(before), float(after), verdict))
-    return tuple(steps)
+    return tuple(Level(points[start], points[end - 1], float(value)) for start, end, value, *_ in graph.get_steps())
+
+
+def _steps_between(levels: Sequence[Level], better: Better) -> tuple[Step, ...]:
+    return tuple(
+        Step(
+            after.first.commit,
+            after.first.date,
+            before.last.commit,
+            before.value,
+            after.value,
+            _verdict(before.value, after.value, better),
+        )
+        for before, after in pairwise(levels)
+    )
 
 
 def _verdict(before: float, after: float, better: Better) -> Verdict:
@@ -307,6 +349,7 @@ def _curve(benchmark: Benchmark, cell: Cell, runs: Sequence[Run], tolerance: flo
     found = [(run.commit, run.measurements[key]) for run in runs if key in run.measurements]
     points = tuple(_point(commit, measurement) for commit, measurement in found)
     better, metric = better_way(benchmark.name), tracked_metric(benchmark.name)
+    levels = find_levels(points, [measurement.weight for _, measurement in found])
     return Curve(
         benchmark.name,
         benchmark.title or (METRICS[metric].title if metric else benchmark.name),
@@ -316,7 +359,8 @@ def _curve(benchmark: Benchmark, cell: Cell, runs: Sequence[Run], tolerance: flo
         {name: _as_text(value) for name, value in zip(benchmark.parameter_names, cell, strict=True)},
         runs[0].place,
         points,
-        find_steps(points, [measurement.weight for _, measurement in found], better),
+        levels,
+        _steps_between(levels, better),
         tolerance,
     )
 
@@ -327,7 +371,7 @@ def _point(commit: Commit, measurement: Measurement) -> Point:
         return Point(commit.hash, commit.date, None, "failed")
     if value != value:
         return Point(commit.hash, commit.date, None, "skipped")
-    return Point(commit.hash, commit.date, value, "measured")
+    return Point(commit.hash, commit.date, value, "measured", measurement.interval)
 
 
 def _as_text(value: str) -> str:

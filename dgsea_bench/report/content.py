@@ -62,7 +62,8 @@ class Cell:
     Attributes:
         note: small lines below. warn: what a reader must not overlook.
         value: the number that the text stands for, by which the column is sorted; texts sort as texts.
-        colour: of a spot before the text, a backend's on every page. link: a relative address.
+        colour: of a spot before the text, a backend's on every page.
+        link: where the text leads: an address relative to the page, percent-encoded.
     """
 
     text: str

@@ -41,12 +41,11 @@ def ranking(run: Run) -> Section | None:
         _distribution(run, groups, "slope", "nes_slope", wording.share_tick),
         plots.dot_figure(run, groups, NULL_TIME),
     ]
-    said = [*_soft_sentences(compared), _approximation_sentence(compared), _witness_sentence(compared)]
     remarks = [plots.unless_said(run).strip(), _settings(run)]
     return Section(
         "Does it still rank pathways as GSEA does?",
         "ranking",
-        [text for text in said if text],
+        ranking_sentences(run),
         [_ranking_table(run, compared)],
         figures,
         [text for text in remarks if text],
@@ -60,6 +59,13 @@ def ranking_answer(run: Run) -> str:
         return "Whether dNES ranks pathways as GSEA does was not measured"
     medians = wording.span([item.typical("nes_spearman") for item in soft], wording.share)
     return f"dNES ranks pathways as NES does with a Spearman correlation of {medians}"
+
+
+def ranking_sentences(run: Run) -> list[str]:
+    """The same in words; nothing where nothing was compared."""
+    compared = [result for result in run.results if result.values("nes_spearman")]
+    said = [*_soft_sentences(compared), _approximation_sentence(compared), _witness_sentence(compared)]
+    return [text for text in said if text]
 
 
 def _settings(run: Run) -> str:

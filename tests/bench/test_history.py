@@ -249,6 +249,30 @@ def test_weights_are_asv_s_own(tmp_path):
     assert curve.steps == find_steps(curve.points, weights, "lower")
 
 
+def test_levels_lie_between_the_steps(tmp_path):
+    curve = only(read_history(Suite(tmp_path, benchmark()).series([FAILED, *[1.0] * 5, SKIPPED, *[3.0] * 5]).config))
+    assert [(level.first.commit, level.last.commit, level.value) for level in curve.levels] == [
+        (commit(1), commit(5), 1.0),
+        (commit(7), commit(11), 3.0),
+    ]
+
+
+def test_a_value_has_the_interval_that_asv_derived(tmp_path):
+    suite = Suite(tmp_path, benchmark()).add(0, {NAME: 2.0}, spread=0.1).add(1, {NAME: 2.0})
+    known, unknown = only(read_history(suite.config)).points
+    assert known.interval[0] < 2.0 < known.interval[1]
+    assert unknown.interval is None
+
+
+@pytest.mark.parametrize(("last", "stays"), [(2.0, True), (1.5, True), (1.02, False), (0.5, False)])
+def test_a_step_stays_until_the_curve_comes_back(tmp_path, last, stays):
+    values = [1.0] * 6 + [3.0] * 6 + [last] * 6
+    curve = only(read_history(Suite(tmp_path, benchmark()).series(values).config))
+    assert [step.verdict for step in curve.news] == ["worse", "better"]
+    assert curve.stays(curve.news[0]) is stays
+    assert curve.stays(curve.news[1])
+
+
 def test_a_gap_does_not_hide_a_step(tmp_path):
     suite = Suite(tmp_path, benchmark()).series([1.0, 1.0, FAILED, SKIPPED, 2.0, 2.0, 2.0])
     (step,) = only(read_history(suite.config)).steps

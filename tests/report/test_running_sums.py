@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from synthetic_run import accuracy, cost, make_row, write_details, write_run
-from test_report_page import NASTY, csv_of, parsed
+from test_report_page import NASTY, csv_of, only_ours_runs, parsed
 from test_strength_section import part
 
 from dgsea_bench.report import render_report
@@ -126,7 +126,7 @@ def test_a_flat_running_sum(tmp_path):
 @pytest.mark.parametrize("name", [NASTY, "SET" * 100, "מסלול = 'א'", "=cmd()"])
 def test_any_name(tmp_path, name):
     html = render(tmp_path, {"exact": curves({name: 0.5}), "nyswin": curves({name: 0.5}, off=0.01)})
-    assert "script" not in set(parsed(html).tags)
+    assert only_ours_runs(html)
     ((heading, data),) = figures(html)
     assert len(heading) < 400
     assert data["gene_set"][0].removeprefix("'") == name
