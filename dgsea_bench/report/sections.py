@@ -10,6 +10,7 @@ from dgsea_bench.report import plots, tables, wording
 from dgsea_bench.report.calibration import calibration
 from dgsea_bench.report.content import Figure, Headline, Section
 from dgsea_bench.report.curves import curve_figure
+from dgsea_bench.report.frontier import frontier
 from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME
 from dgsea_bench.report.ranking import ranking
 from dgsea_bench.report.rows import AXES, Axis, Problem, Run, sizes_in_words
@@ -215,7 +216,7 @@ def _of(task: str, *builders: Builder) -> list[Builder]:
 
 
 SECTIONS: tuple[Builder, ...] = (
-    *_of("enrichment", verdict, accuracy_and_cost, other_axes, kinds_of_scores, running_sums, agreement),
+    *_of("enrichment", verdict, accuracy_and_cost, frontier, other_axes, kinds_of_scores, running_sums, agreement),
     *_of("significance", ranking, temperatures, calibration),
     strength,
     all_cases,
