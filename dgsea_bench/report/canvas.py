@@ -53,6 +53,15 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A size or category without a value; `text` says why in a word, `y` is where a line has its mark."""
+
+    x: float
+    text: str
+    y: float | None = None
+
+
+@dataclass(frozen=True)
 class Series:
     """The points of one backend; `notes` go below its label, a line each."""
 
@@ -60,6 +69,7 @@ class Series:
     look: Look
     points: tuple[Point, ...]
     notes: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def _heading(lines: Sequence[Line], axis: str) -> str:
 
 def _span(fits: Mapping[str, Growth], labels: Sequence[str]) -> str:
     """``0.94 (fastsum) to 1.20 (exact)``."""
-    texts = [f"{fits[label].slope:.2f} ({label})".replace("-", "−") for label in (labels[0], labels[-1])]
+    texts = [f"{fits[label].slope:.2f}".replace("-", "−") + f" ({label})" for label in (labels[0], labels[-1])]
     return " to ".join(texts)
 
 

@@ -8,6 +8,7 @@ from dgsea_bench.bench.metrics import METRICS, ROUNDING
 from dgsea_bench.report import wording
 from dgsea_bench.report.canvas import Form
 from dgsea_bench.report.rows import Line, Problem, Run
+from dgsea_bench.report.ticks import MEBIBYTES, SECONDS
 from dgsea_bench.report.wording import capital
 
 Groups = Sequence[tuple[str, Problem]]
@@ -51,12 +52,10 @@ ERROR = Quantity(
 )  # fmt: skip
 GRADIENT = Quantity("gradient_error", "gradient error", "error", wording.error, wording.error_tick)
 TIME = Quantity(
-    "step_seconds", "time", "cost", wording.seconds, wording.seconds_tick, "step_seconds_q1", "step_seconds_q3",
+    "step_seconds", "time", "cost", wording.seconds, SECONDS, "step_seconds_q1", "step_seconds_q3",
     baseline="forward_seconds", whiskers="Whiskers are the quartiles of repeated calls.",
 )  # fmt: skip
-MEMORY = Quantity(
-    "step_peak_mib", "peak memory", "cost", wording.mebibytes, wording.mebibytes_tick, baseline="forward_peak_mib"
-)
+MEMORY = Quantity("step_peak_mib", "peak memory", "cost", wording.mebibytes, MEBIBYTES, baseline="forward_peak_mib")
 SPEARMAN = Quantity("es_spearman", "Spearman correlation", "agreement", wording.share, wording.share_tick)
 SIGN = Quantity("es_sign_agreement", "share of equal signs", "agreement", wording.share, wording.share_tick)
 

@@ -23,7 +23,8 @@ from dgsea_bench.report.canvas import (
     legend,
     title,
 )
-from dgsea_bench.report.figures import log_axis, log_ticks
+from dgsea_bench.report.figures import log_axis
+from dgsea_bench.report.ticks import log_ticks
 from dgsea_bench.report.wording import shortened
 
 HEIGHT = 330
