@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from dgsea_bench.bench.metrics import Growth
@@ -18,6 +16,7 @@ from dgsea_bench.report.canvas import (
     as_svg,
     axes_in,
     canvas,
+    key,
     lines_of,
     longest_line,
     name_rows,
@@ -65,7 +64,7 @@ def exponents(rows: Sequence[Exponents], x_title: str) -> str:
             FixedFormatter([REFERENCES.get(tick, f"{tick:g}".replace("-", "−")) for tick in ticks])
         )
         title(figure, x_title, 12)
-        _key(figure)
+        key(figure, "time", "memory")
         return as_svg(figure)
 
 
@@ -92,12 +91,3 @@ def _draw(
     for end, edge, arrow in ((growth.low, span[0], "<"), (growth.high, span[1], ">")):
         if not span[0] <= end <= span[1]:
             axes.plot([edge], [height], color=look.colour, marker=arrow, markersize=7, clip_on=False, zorder=4)
-
-
-def _key(figure: Figure) -> None:
-    """Which mark is which."""
-    handles = [
-        Line2D([], [], color=FAINT, marker="o", markersize=7, linewidth=1.5, markerfacecolor=face, label=label)
-        for face, label in ((FAINT, "time"), (PAPER, "memory"))
-    ]
-    figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.02, 0.0), ncols=2, frameon=False)

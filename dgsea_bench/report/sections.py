@@ -14,6 +14,7 @@ from dgsea_bench.report.frontier import frontier
 from dgsea_bench.report.growth import growth_figure
 from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME, Quantity
 from dgsea_bench.report.ranking import ranking
+from dgsea_bench.report.real import real_and_synthetic
 from dgsea_bench.report.rows import AXES, Axis, Line, Problem, Run, sizes_in_words
 from dgsea_bench.report.strength import strength
 from dgsea_bench.report.temperatures import temperatures
@@ -224,7 +225,17 @@ def _of(task: str, *builders: Builder) -> list[Builder]:
 
 
 SECTIONS: tuple[Builder, ...] = (
-    *_of("enrichment", verdict, accuracy_and_cost, frontier, other_axes, kinds_of_scores, running_sums, agreement),
+    *_of(
+        "enrichment",
+        verdict,
+        accuracy_and_cost,
+        frontier,
+        other_axes,
+        kinds_of_scores,
+        real_and_synthetic,
+        running_sums,
+        agreement,
+    ),
     *_of("significance", ranking, temperatures, calibration),
     strength,
     all_cases,
