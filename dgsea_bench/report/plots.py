@@ -14,6 +14,8 @@ from dgsea_bench.report.quantities import (
     Quantity,
     axis_title,
     dot_heading,
+    most_telling,
+    of_all,
     points_of,
     trend_heading,
 )
@@ -59,9 +61,10 @@ def trend_figure(run: Run, lines: Sequence[Line], quantity: Quantity) -> Figure:
 
 
 def dot_figure(run: Run, groups: Groups, quantity: Quantity) -> Figure:
-    """A quantity by named problem, a dot per backend and seed."""
+    """A quantity by named problem, a dot per backend and seed; of very many problems the most telling."""
     heading = dot_heading(run, groups, quantity)
-    by_problem = {problem: number for number, (_, problem) in enumerate(groups)}
+    shown = most_telling(run, groups, quantity)
+    by_problem = {problem: number for number, (_, problem) in enumerate(shown)}
     series, zeros = [], []
     for label in run.labels:
         results = [item for item in run.results if item.label == label and item.problem in by_problem]
@@ -73,7 +76,7 @@ def dot_figure(run: Run, groups: Groups, quantity: Quantity) -> Figure:
         if drawn or gaps:
             notes = ("forward only",) if quantity.forward_alone and results[0].target == "gsea" else ()
             series.append(Series(label, look_of(run)[label], drawn, notes, tuple(gaps)))
-    names = [name for name, _ in groups]
+    names = [name for name, _ in shown]
     if not any(item.points for item in series):
         return Figure(heading, None, f"{quantity.title}.", missing=nothing_drawn(quantity))
     log = quantity.kind != "agreement"
@@ -82,7 +85,8 @@ def dot_figure(run: Run, groups: Groups, quantity: Quantity) -> Figure:
     baseline = _baseline([result for result in run.results if result.problem in by_problem], quantity)
     not_drawn = zeros_told(zeros) if quantity.kind == "error" else _unmeasurable(zeros)
     missing = NO_DOT if any(item.gaps for item in series) else ""
-    parts = (f"{capital(quantity.title)}.", whiskers, baseline, not_drawn, missing)
+    left_out = of_all(shown, groups, quantity)
+    parts = (f"{capital(quantity.title)}.", left_out, whiskers, baseline, not_drawn, missing)
     caption = " ".join(part for part in parts if part)
     values = [f"{item.label}: {_values(item, quantity)}" for item in series]
     data = data_of(series, "problem", quantity.metric, names)
