@@ -14,12 +14,16 @@ NO_DOT = "✕: no result; All cases says why."
 
 
 def gaps_of(line: Line, points: Sequence[Point]) -> tuple[Gap, ...]:
-    """A gap for each size without a result; of those beyond the last point, or before the first, the nearest one."""
-    failed = {_size(result, line): result.rows[0].status for result in line.results if not result.done}
+    """A gap for each size without a result between the points, and for the next one before and after them.
+
+    Not where the line ends for another reason: a size that has a result, but not this value.
+    """
     first, last = points[0].x, points[-1].x
-    before, after = [size for size in failed if size < first], [size for size in failed if size > last]
-    told = [*before[-1:], *[size for size in failed if first < size < last], *after[:1]]
-    return tuple(Gap(float(size), failed[size], _height(size, points)) for size in told)
+    before = [result for result in line.results if _size(result, line) < first]
+    within = [result for result in line.results if first < _size(result, line) < last]
+    after = [result for result in line.results if _size(result, line) > last]
+    told = {_size(item, line): item.rows[0].status for item in (*before[-1:], *within, *after[:1]) if not item.done}
+    return tuple(Gap(float(size), status, _height(size, points)) for size, status in told.items())
 
 
 def _height(size: float, points: Sequence[Point]) -> float:

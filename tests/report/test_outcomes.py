@@ -88,6 +88,15 @@ def test_no_cross_where_all_is_there(tmp_path):
     assert "✕" not in figure
 
 
+def test_a_line_that_ends_for_want_of_a_truth_has_no_cross(tmp_path):
+    rows = line("nyswin", 400, 1000, at_8000="out_of_memory")
+    rows.append(make_row("nyswin", 4000, cost(0.01), without_truth="too large"))
+    drawn = figures(tmp_path, rows)
+    errors = next(found for found in drawn if "mean relative error" in found)
+    assert not crosses(errors)
+    assert crosses(next(found for found in drawn if "time of forward" in found)) == [("nyswin", 8000, "out of memory")]
+
+
 def test_a_size_at_which_all_failed_is_on_the_axis(tmp_path):
     figure = times(tmp_path, line("exact", 400, 4000, at_1000000="out_of_memory"))
     assert "1,000,000" in labels(figure)
