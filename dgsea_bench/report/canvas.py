@@ -13,6 +13,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from dgsea_bench.report.wording import shortened
 
@@ -53,6 +54,15 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A size or category without a value; `text` says why in a word, `y` is where a line has its mark."""
+
+    x: float
+    text: str
+    y: float | None = None
+
+
+@dataclass(frozen=True)
 class Series:
     """The points of one backend; `notes` go below its label, a line each."""
 
@@ -60,6 +70,7 @@ class Series:
     look: Look
     points: tuple[Point, ...]
     notes: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 @contextmanager
@@ -156,6 +167,15 @@ def legend(figure: Figure, series: Sequence[Series], columns: int, *, markers: b
     figure.legend(
         handles=handles, loc="lower left", bbox_to_anchor=(0.02, 0.0), ncols=columns, frameon=False, handlelength=2.4
     )
+
+
+def key(figure: Figure, filled: str, hollow: str) -> None:
+    """What filled marks are, and what hollow ones, below the axes."""
+    handles = [
+        Line2D([], [], color=FAINT, marker="o", markersize=7, linewidth=1.5, markerfacecolor=face, label=label)
+        for face, label in ((FAINT, filled), (PAPER, hollow))
+    ]
+    figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.02, 0.0), ncols=2, frameon=False)
 
 
 def as_svg(figure: Figure) -> str:

@@ -26,6 +26,7 @@ from dgsea_bench.report.canvas import (
     SKY,
     VERMILION,
     Form,
+    Gap,
     Look,
     Series,
     as_svg,
@@ -38,6 +39,7 @@ from dgsea_bench.report.canvas import (
     name_rows,
     title,
 )
+from dgsea_bench.report.ticks import ticks_for
 from dgsea_bench.report.wording import shortened
 
 LABEL_ROOM = 188
@@ -91,7 +93,7 @@ def trend(series: Sequence[Series], x_title: str, y_title: str, y_form: Form) ->
             _draw_line(axes, item)
         points = [point for item in series for point in item.points]
         log_axis(axes, "y", [end for point in points for end in (point.low, point.y, point.high)], y_form)
-        _size_axis(axes, sorted({point.x for point in points}))
+        _size_axis(axes, sorted({point.x for point in points} | {gap.x for item in series for gap in item.gaps}))
         axes.set_xlabel(x_title)
         axes.set_ylabel("")
         title(figure, y_title, 12)
@@ -118,7 +120,7 @@ def dots(categories: Sequence[str], series: Sequence[Series], x_title: str, x_fo
         axes = axes_in(figure, left=left, right=26, top=30, bottom=42 + legend_height)
         for number, item in enumerate(series):
             shift = number if alone else (number - (len(series) - 1) / 2) * 0.66 / len(series)
-            _draw_dots(axes, item, shift)
+            _draw_dots(axes, item, shift, named=not alone)
         name_rows(axes, names)
         points = [point for item in series for point in item.points]
         if log:
@@ -210,9 +212,23 @@ def _draw_line(axes: Axes, item: Series) -> None:
         if point.low is not None and point.high is not None:
             ends, colour = [point.low, point.high], item.look.colour
             axes.plot([point.x] * 2, ends, color=colour, linewidth=1.2, marker="_", markersize=7, clip_on=False)
+    for gap in item.gaps:
+        _draw_gap(axes, item, gap)
 
 
-def _draw_dots(axes: Axes, item: Series, shift: float) -> None:
+def _draw_gap(axes: Axes, item: Series, gap: Gap) -> None:
+    """A cross where a value is missing; a dotted line leads to it from the nearest point, if none lies beyond it."""
+    if gap.y is None:
+        return
+    colour, nearest = item.look.colour, min(item.points, key=lambda point: abs(math.log(point.x / gap.x)))
+    if not item.points[0].x < gap.x < item.points[-1].x:
+        axes.plot([nearest.x, gap.x], [nearest.y, gap.y], color=colour, linewidth=1.4, linestyle=(0, (1.0, 2.0)))
+    for paint, width in ((PAPER, 5.0), (colour, 2.0)):  # on paper of its own, so that a line below does not hide it
+        axes.plot([gap.x], [gap.y], color=paint, marker="x", markersize=8, markeredgewidth=width, clip_on=False)
+
+
+def _draw_dots(axes: Axes, item: Series, shift: float, *, named: bool) -> None:
+    """Dots with whiskers; at the left what is missing, with the backend's name where others share the row."""
     for point in item.points:
         if point.low is not None and point.high is not None:
             axes.plot([point.low, point.high], [point.x + shift] * 2, color=item.look.colour, linewidth=1.4)
@@ -220,6 +236,11 @@ def _draw_dots(axes: Axes, item: Series, shift: float) -> None:
         [point.y for point in item.points], [point.x + shift for point in item.points],
         color=item.look.colour, marker=item.look.marker, markersize=7, linestyle="none", clip_on=False,
     )  # fmt: skip
+    across = axes.get_yaxis_transform()
+    for gap in item.gaps:
+        colour, text = item.look.colour, f"{shortened(item.label, 24)}: {gap.text}" if named else gap.text
+        axes.plot([0.03], [gap.x + shift], color=colour, marker="x", markeredgewidth=1.8, transform=across)
+        axes.text(0.06, gap.x + shift, text, color=FAINT, va="center_baseline", fontsize=FONT - 2, transform=across)
 
 
 def label_ends(axes: Axes, series: Sequence[Series]) -> None:
@@ -227,20 +248,25 @@ def label_ends(axes: Axes, series: Sequence[Series]) -> None:
     height = axes.bbox.height
     ends, rooms = [], []
     for item in series:
-        _, y = axes.transData.transform((item.points[-1].x, item.points[-1].y))
+        _, y = axes.transData.transform(_end_of(item))
         ends.append(y - axes.bbox.y0)
         rooms.append(room_for(item))
     for item, y in zip(series, spread(ends, rooms, height), strict=True):
         text = "\n".join([shortened(item.label, 24), *(shortened(note, 28) for note in item.notes)])
-        last = item.points[-1]
         axes.annotate(
-            text, (last.x, last.y), (1.08, y / height), xycoords="data", textcoords="axes fraction",
+            text, _end_of(item), (1.08, y / height), xycoords="data", textcoords="axes fraction",
             va="center", ha="left", annotation_clip=False, fontsize=FONT - 0.5, linespacing=1.25,
             arrowprops={
                 "arrowstyle": "-", "color": item.look.colour, "linewidth": 1.0,
                 "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 6,
             },
         )  # fmt: skip
+
+
+def _end_of(item: Series) -> tuple[float, float]:
+    """The last point of a line, or the cross beyond it."""
+    beyond = [(gap.x, gap.y) for gap in item.gaps if gap.y is not None and gap.x > item.points[-1].x]
+    return beyond[-1] if beyond else (item.points[-1].x, item.points[-1].y)
 
 
 def room_for(item: Series) -> float:
@@ -272,7 +298,7 @@ def _size_axis(axes: Axes, sizes: Sequence[float]) -> None:
     width = axes.bbox.width / (high - low + 2 * pad)
     kept: list[float] = []
     for size in reversed(sizes):
-        if not kept or (math.log(kept[-1]) - math.log(size)) * width > 7.5 * len(f"{size:,.0f}") + 4:
+        if not kept or (math.log(kept[-1]) - math.log(size)) * width > 3.8 * len(f"{size:,.0f}{kept[-1]:,.0f}") + 6:
             kept.append(size)
     axes.xaxis.set_major_locator(FixedLocator(kept))
     axes.xaxis.set_major_formatter(FixedFormatter([f"{size:,.0f}" for size in kept]))
@@ -287,21 +313,10 @@ def log_axis(axes: Axes, which: str, values: Sequence[float | None], form: Form)
     axis = axes.yaxis if which == "y" else axes.xaxis
     (axes.set_yscale if which == "y" else axes.set_xscale)("log")
     (axes.set_ylim if which == "y" else axes.set_xlim)(10 ** (low - pad), 10 ** (high + pad))
-    ticks = log_ticks(10 ** (low - pad), 10 ** (high + pad), most=7 if which == "y" else 5)
+    ticks = ticks_for(form, 10 ** (low - pad), 10 ** (high + pad), most=7 if which == "y" else 5)
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FixedFormatter([form(tick) for tick in ticks]))
     axis.set_minor_locator(NullLocator())
-
-
-def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
-    """Round numbers between low and high, evenly spread on a logarithmic axis, at most that many."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
-        ticks = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
-        if len(ticks) <= most:
-            return ticks or [math.sqrt(low * high)]
-    whole = [10.0**power for power in powers if low <= 10.0**power <= high]
-    return whole[:: math.ceil(len(whole) / most)]
 
 
 def with_own_ids(svg: str, prefix: str) -> str:

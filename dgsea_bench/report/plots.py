@@ -8,11 +8,14 @@ from dgsea_bench.report import wording
 from dgsea_bench.report.canvas import Look, Point, Series
 from dgsea_bench.report.content import Figure
 from dgsea_bench.report.figures import dots, looks, trend
+from dgsea_bench.report.outcomes import NO_DOT, NO_VALUE, gap_in_row, gaps_of, notes_of, reasons_of
 from dgsea_bench.report.quantities import (
     Groups,
     Quantity,
     axis_title,
     dot_heading,
+    most_telling,
+    of_all,
     points_of,
     trend_heading,
 )
@@ -21,16 +24,17 @@ from dgsea_bench.report.wording import capital
 
 
 def data_of(series: Sequence[Series], x: str, y: str, names: Sequence[str] = ()) -> pd.DataFrame:
-    """What is drawn, a row per mark: backend, `x`, `y` and the ends of whiskers, where there are any.
+    """What is drawn, a row per mark: backend, `x`, `y`, the ends of whiskers, and what is missing, where anything is.
 
     With `names` the points' x are numbers of categories, which the table has by name.
     """
-    rows = [
-        (item.label, names[int(point.x)] if names else point.x, point.y, point.low, point.high)
-        for item in series
-        for point in item.points
-    ]
-    table = pd.DataFrame(rows, columns=["backend", x, y, "low", "high"])
+    rows: list[tuple[object, ...]] = []
+    for item in series:
+        rows += [(item.label, point.x, point.y, point.low, point.high, None) for point in item.points]
+        rows += [(item.label, gap.x, None, None, None, gap.text) for gap in item.gaps]
+    table = pd.DataFrame(rows, columns=["backend", x, y, "low", "high", "missing"])
+    if names:
+        table[x] = [names[int(number)] for number in table[x]]
     return table.dropna(axis="columns", how="all")
 
 
@@ -56,32 +60,42 @@ def trend_figure(run: Run, lines: Sequence[Line], quantity: Quantity) -> Figure:
 
 
 def dot_figure(run: Run, groups: Groups, quantity: Quantity) -> Figure:
-    """A quantity by named problem, a dot per backend and seed."""
+    """A quantity by named problem, a dot per backend and seed; of very many problems the most telling."""
     heading = dot_heading(run, groups, quantity)
-    by_problem = {problem: number for number, (_, problem) in enumerate(groups)}
+    shown = most_telling(run, groups, quantity)
+    by_problem = {problem: number for number, (_, problem) in enumerate(shown)}
     series, zeros = [], []
     for label in run.labels:
         results = [item for item in run.results if item.label == label and item.problem in by_problem]
         points = [point for item in results for point in _dots_of(item, by_problem[item.problem], quantity)]
         drawn = tuple(point for point in points if point.y > 0 or quantity.kind == "agreement")
+        gaps = [gap for item in results if (gap := gap_in_row(item, by_problem[item.problem], quantity))]
         if points and not drawn:
             zeros.append(label)
-        if drawn:
+        if drawn or gaps:
             notes = ("forward only",) if quantity.forward_alone and results[0].target == "gsea" else ()
-            series.append(Series(label, look_of(run)[label], drawn, notes))
-    names = [name for name, _ in groups]
-    if not series:
+            series.append(Series(label, look_of(run)[label], drawn, notes, tuple(gaps)))
+    names = [name for name, _ in shown]
+    if not any(item.points for item in series):
         return Figure(heading, None, f"{quantity.title}.", missing=nothing_drawn(quantity))
     log = quantity.kind != "agreement"
     svg = dots(names, series, axis_title(quantity), quantity.tick, log=log)
     whiskers = quantity.whiskers if any(point.low for item in series for point in item.points) else ""
     baseline = _baseline([result for result in run.results if result.problem in by_problem], quantity)
     not_drawn = zeros_told(zeros) if quantity.kind == "error" else _unmeasurable(zeros)
-    parts = (f"{capital(quantity.title)}.", whiskers, baseline, not_drawn)
+    missing = NO_DOT if any(item.gaps for item in series) else ""
+    left_out = of_all(shown, groups, quantity)
+    parts = (f"{capital(quantity.title)}.", left_out, whiskers, baseline, not_drawn, missing)
     caption = " ".join(part for part in parts if part)
-    values = [f"{item.label}: {wording.span([p.y for p in item.points], quantity.form)}" for item in series]
+    values = [f"{item.label}: {_values(item, quantity)}" for item in series]
     data = data_of(series, "problem", quantity.metric, names)
     return Figure(heading, svg, caption, f"Dot plot. {heading}. {'; '.join(values)}.", data=data)
+
+
+def _values(item: Series, quantity: Quantity) -> str:
+    """The values of a backend in words, and what stands in their place."""
+    values = [wording.span([point.y for point in item.points], quantity.form)] if item.points else []
+    return ", ".join([*values, *dict.fromkeys(gap.text for gap in item.gaps)])
 
 
 def describe(run: Run, problem: Problem) -> str:
@@ -123,15 +137,8 @@ def _series(line: Line, quantity: Quantity, look: Look) -> Series | None:
         return None
     growth = line.growth(name or "") if quantity.kind == "cost" else None
     slope = f"slope {wording.slope(growth)}" if growth else ""
-    return Series(line.label, look, tuple(points), tuple(note for note in (slope, _end(line)) if note))
-
-
-def _end(line: Line) -> str:
-    """Why a line ends before the largest size: ``failed at 8,000``."""
-    after = [result for result in line.results[::-1] if not result.done]
-    if not after or line.results[-1].done:
-        return ""
-    return f"{after[-1].rows[0].status} at {getattr(after[-1].problem, line.axis):,}"
+    notes = tuple(note for note in (slope, *notes_of(line)) if note)
+    return Series(line.label, look, tuple(points), notes, gaps_of(line, points))
 
 
 def _metric_of(result: Result, quantity: Quantity) -> str | None:
@@ -177,9 +184,10 @@ def _caption(lines: Sequence[Line], series: Sequence[Series], quantity: Quantity
     drawn = {item.label for item in series}
     zeros = [line.label for line in lines if line.label not in drawn and points_of(line, quantity)]
     parts.append(zeros_told(zeros) if quantity.kind == "error" else _unmeasurable(zeros))
+    parts.append(NO_VALUE if any(item.gaps for item in series) else "")
     gaps: dict[str, list[str]] = {}
     for line in lines:
-        gaps.setdefault(_gap(line), []).append(line.label)
+        gaps.setdefault(reasons_of(line), []).append(line.label)
     parts.append(_without_truth(lines) if quantity.kind == "error" else "")
     return [*parts, *[f"{wording.listed(labels)} {gap}" for gap, labels in gaps.items() if gap]]
 
@@ -208,18 +216,6 @@ def zeros_told(labels: Sequence[str]) -> str:
 
 def _unmeasurable(labels: Sequence[str]) -> str:
     return f"Not drawn, as too small to be measured: {wording.listed(labels)}." if labels else ""
-
-
-def _gap(line: Line) -> str:
-    """Sizes without a result, with the reason of each."""
-    sizes: dict[tuple[str, str], list[str]] = {}
-    for result in line.results:
-        if not result.done:
-            row = result.rows[0]
-            outcome = row.status, row.reason or "no reason was given"
-            sizes.setdefault(outcome, []).append(f"{getattr(result.problem, line.axis):,}")
-    told = [f"{status} at {wording.listed(at)} {line.axis}: {reason}" for (status, reason), at in sizes.items()]
-    return f"{'; '.join(told)}." if told else ""
 
 
 def nothing_drawn(quantity: Quantity) -> str:

@@ -1,6 +1,6 @@
 """The metrics that figures show, and the takeaways that head them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,8 +8,11 @@ from dgsea_bench.bench.metrics import METRICS, ROUNDING
 from dgsea_bench.report import wording
 from dgsea_bench.report.canvas import Form
 from dgsea_bench.report.rows import Line, Problem, Run
+from dgsea_bench.report.ticks import MEBIBYTES, SECONDS
 from dgsea_bench.report.wording import capital
 
+MOST_PROBLEMS = 24
+"""In a figure of dots by problem."""
 Groups = Sequence[tuple[str, Problem]]
 """Problems with names that tell them apart."""
 
@@ -51,12 +54,10 @@ ERROR = Quantity(
 )  # fmt: skip
 GRADIENT = Quantity("gradient_error", "gradient error", "error", wording.error, wording.error_tick)
 TIME = Quantity(
-    "step_seconds", "time", "cost", wording.seconds, wording.seconds_tick, "step_seconds_q1", "step_seconds_q3",
+    "step_seconds", "time", "cost", wording.seconds, SECONDS, "step_seconds_q1", "step_seconds_q3",
     baseline="forward_seconds", whiskers="Whiskers are the quartiles of repeated calls.",
 )  # fmt: skip
-MEMORY = Quantity(
-    "step_peak_mib", "peak memory", "cost", wording.mebibytes, wording.mebibytes_tick, baseline="forward_peak_mib"
-)
+MEMORY = Quantity("step_peak_mib", "peak memory", "cost", wording.mebibytes, MEBIBYTES, baseline="forward_peak_mib")
 SPEARMAN = Quantity("es_spearman", "Spearman correlation", "agreement", wording.share, wording.share_tick)
 SIGN = Quantity("es_sign_agreement", "share of equal signs", "agreement", wording.share, wording.share_tick)
 
@@ -79,13 +80,8 @@ def trend_heading(lines: Sequence[Line], quantity: Quantity) -> str:
 
 def dot_heading(run: Run, groups: Groups, quantity: Quantity) -> str:
     """What is so for the one problem, or over all of them."""
-    found = [
-        (result.typical(quantity.metric), result.label, name)
-        for name, problem in groups
-        for result in run.results
-        if result.problem == problem and result.target == "dgsea"
-    ]
-    known = [(value, label, name) for value, label, name in found if value is not None]
+    by_problem = _values(run, quantity)
+    known = [(value, label, name) for name, problem in groups for value, label in by_problem.get(problem, ())]
     if not known:
         return f"{capital(quantity.subject)}: not known"
     values = wording.span([value for value, _, _ in known], quantity.form)
@@ -100,6 +96,50 @@ def dot_heading(run: Run, groups: Groups, quantity: Quantity) -> str:
     if value < ROUNDING:
         return f"The {quantity.subject} is zero or rounding in all {len(groups)} problems"
     return f"The {quantity.subject} is largest on {name}: {quantity.form(value)} ({label})"
+
+
+def _values(run: Run, quantity: Quantity) -> dict[Problem, list[tuple[float, str]]]:
+    """Problem -> values of dGSEA backends there, each with its backend."""
+    found: dict[Problem, list[tuple[float, str]]] = {}
+    for result in run.results:
+        value = result.typical(quantity.metric) if result.target == "dgsea" else None
+        if value is not None:
+            found.setdefault(result.problem, []).append((value, result.label))
+    return found
+
+
+def most_telling(run: Run, groups: Groups, quantity: Quantity) -> Groups:
+    """At most `MOST_PROBLEMS`, in their order: where it is largest or smallest; half of them real, if so many are."""
+    if len(groups) <= MOST_PROBLEMS:
+        return groups
+    values = _values(run, quantity)
+    largest = {number: max(values[problem]) for number, (_, problem) in enumerate(groups) if problem in values}
+    real, others = (
+        _from_both_ends({number: value for number, value in largest.items() if groups[number][1].real is kind})
+        for kind in (True, False)
+    )
+    half = MOST_PROBLEMS // 2
+    unknown = [number for number in range(len(groups)) if number not in largest]
+    chosen = [*real[:half], *others[:half], *real[half:], *others[half:], *unknown]
+    return [groups[number] for number in sorted(chosen[:MOST_PROBLEMS])]
+
+
+def _from_both_ends(values: Mapping[int, tuple[float, str]]) -> list[int]:
+    """Keys by their values: the largest, the smallest, the next largest, and so on."""
+    ordered = sorted(values, key=lambda number: values[number], reverse=True)
+    return list(dict.fromkeys(number for pair in zip(ordered, reversed(ordered)) for number in pair))
+
+
+def of_all(shown: Groups, groups: Groups, quantity: Quantity) -> str:
+    """How many problems are drawn, which ones, and where the others are."""
+    if len(shown) == len(groups):
+        return ""
+    first = "real ones first, then " if any(problem.real for _, problem in groups) else ""
+    more = len(groups) - len(shown)
+    return (
+        f"Drawn are {len(shown)} of {len(groups):,} problems: {first}those where the largest {quantity.subject} of a "
+        f"backend is highest or lowest; {more:,} more are in the tables."
+    )
 
 
 def _compared(there: dict[str, float], place: str, quantity: Quantity) -> str:

@@ -14,6 +14,7 @@ from dgsea_bench.report.content import Cell, Figure, Section, Table
 from dgsea_bench.report.maps import Sample
 from dgsea_bench.report.quantities import Groups, Quantity
 from dgsea_bench.report.rows import Result, Run
+from dgsea_bench.report.ticks import SECONDS
 
 MOST_GROUPS = 8
 """Of more problems only those at the recommended temperatures, or the first ones, are drawn; tables hold them all."""
@@ -25,7 +26,7 @@ ENOUGH_FOR_TOP_TEN = 30
 """Of fewer sets, many are among the ten largest by chance."""
 
 NULL_TIME = Quantity(
-    "null_seconds", "time of a profile's NES", "cost", wording.seconds, wording.seconds_tick, "null_seconds_q1",
+    "null_seconds", "time of a profile's NES", "cost", wording.seconds, SECONDS, "null_seconds_q1",
     "null_seconds_q3", baseline="null_seconds", whiskers="Whiskers are the quartiles of repeated calls.",
 )  # fmt: skip
 

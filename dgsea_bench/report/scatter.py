@@ -9,7 +9,8 @@ from matplotlib.path import Path
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from dgsea_bench.report.canvas import HEIGHT, PAPER, Form, Point, Series, as_svg, axes_in, canvas, legend, title
-from dgsea_bench.report.figures import LABEL_ROOM, MOST_LABELS, label_ends, log_axis, log_ticks, room_for
+from dgsea_bench.report.figures import LABEL_ROOM, MOST_LABELS, label_ends, log_axis, room_for
+from dgsea_bench.report.ticks import log_ticks
 
 DOT = 4.0
 NONE_AT = 0.5

@@ -1,7 +1,7 @@
 """The sections of the report in their order, each made from the run alone."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 from dgsea_bench.bench.spec import Status
@@ -11,10 +11,13 @@ from dgsea_bench.report.answers import answer, flags_sentence, growth_sentence, 
 from dgsea_bench.report.calibration import calibration
 from dgsea_bench.report.content import Figure, Headline, Section
 from dgsea_bench.report.curves import running_sums
+from dgsea_bench.report.frontier import frontier
+from dgsea_bench.report.growth import growth_figure
 from dgsea_bench.report.prediction import growth_model
-from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME
+from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME, Quantity
 from dgsea_bench.report.ranking import ranking, ranking_answer
-from dgsea_bench.report.rows import AXES, Axis, Problem, Run, sizes_in_words
+from dgsea_bench.report.real import real_and_synthetic
+from dgsea_bench.report.rows import AXES, Axis, Line, Problem, Run, sizes_in_words
 from dgsea_bench.report.strength import strength
 from dgsea_bench.report.temperatures import temperatures
 from dgsea_bench.report.verdict import NEEDS, Recommendation, grouped, recommend
@@ -85,7 +88,7 @@ def accuracy_and_cost(run: Run) -> Section | None:
     quantities = (ERROR, GRADIENT, TIME, MEMORY)
     if families:
         chosen = sorted(families.values(), key=lambda lines: -max(len(line.results) for line in lines))[:MOST_FAMILIES]
-        figures = [plots.trend_figure(run, lines, quantity) for lines in chosen for quantity in quantities]
+        figures = [figure for lines in chosen for figure in _of_lines(run, lines, quantities)]
         left_out = len(families) - len(chosen)
         more = [f"{left_out} more groups of lines are in the tables only."] if left_out else []
         return Section("Accuracy and cost against genes", "growth", more, figures=figures)
@@ -94,6 +97,13 @@ def accuracy_and_cost(run: Run) -> Section | None:
     only = "One number of genes was measured, so there is no growth to show."
     said = [f"{only}{plots.unless_said(run)}", *_of_all_profiles(run)]
     return Section("Accuracy and cost", "growth", said, figures=figures)
+
+
+def _of_lines(run: Run, lines: Sequence[Line], quantities: Sequence[Quantity]) -> list[Figure]:
+    """A figure per quantity, and how time and memory grow, where there are enough sizes to fit that."""
+    figures = [plots.trend_figure(run, lines, quantity) for quantity in quantities]
+    fitted = max(len(line.results) for line in lines) >= 3
+    return [*figures, growth_figure(run, lines)] if fitted else figures
 
 
 def _of_all_profiles(run: Run) -> list[str]:
@@ -109,7 +119,7 @@ def other_axes(run: Run) -> Section | None:
     for axis in axes:
         for lines in list(run.lines(axis).values())[:MOST_FAMILIES]:
             if max(len(line.results) for line in lines) >= 3:
-                figures += [plots.trend_figure(run, lines, quantity) for quantity in (TIME, MEMORY)]
+                figures += _of_lines(run, lines, (TIME, MEMORY))
     return Section("Cost against sets and profiles", "axes", figures=figures) if figures else None
 
 
@@ -210,7 +220,18 @@ def _of(task: str, *builders: Builder) -> list[Builder]:
 
 
 SECTIONS: tuple[Builder, ...] = (
-    *_of("enrichment", verdict, accuracy_and_cost, other_axes, kinds_of_scores, running_sums, where, agreement),
+    *_of(
+        "enrichment",
+        verdict,
+        accuracy_and_cost,
+        frontier,
+        other_axes,
+        kinds_of_scores,
+        real_and_synthetic,
+        running_sums,
+        where,
+        agreement,
+    ),
     *_of("significance", ranking, temperatures, calibration),
     strength,
     all_cases,

@@ -23,7 +23,8 @@ from dgsea_bench.report.canvas import (
     canvas,
     title,
 )
-from dgsea_bench.report.figures import label_ends, log_axis, log_ticks, room_for
+from dgsea_bench.report.figures import label_ends, log_axis, room_for
+from dgsea_bench.report.ticks import ticks_for
 from dgsea_bench.report.wording import shortened
 
 LEFT, RIGHT, TOP, GAP, BOTTOM = 74, 20, 46, 34, 34
@@ -143,7 +144,7 @@ def _log_axis(axes: Axes, values: Sequence[float], form: Form) -> None:
     low, high = axes.get_ylim()
     height, decades = axes.bbox.height, math.log10(high / low)
     kept: list[float] = []
-    for tick in sorted(log_ticks(low, high, most=max(2, int(height / TICK_HEIGHT))), key=_roundness):
+    for tick in sorted(ticks_for(form, low, high, most=max(2, int(height / TICK_HEIGHT))), key=_roundness):
         if all(abs(math.log10(tick / other)) * height / decades >= TICK_APART for other in kept):
             kept.append(tick)
     axes.set_yticks(kept, [form(tick) for tick in kept])

@@ -40,13 +40,18 @@ def seconds(value: float | None) -> str:
     for unit, factor in (("µs", 1e6), ("ms", 1e3)):
         if value * factor < 999.5:
             return f"{_three_digits(value * factor)}{SPACE}{unit}"
-    return f"{_three_digits(value)}{SPACE}s" if value < 300 else f"{_three_digits(value / 60)}{SPACE}min"
+    for unit, factor, below in (("s", 1, 300), ("min", 60, 300 * 60)):
+        if value < below:
+            return f"{_three_digits(value / factor)}{SPACE}{unit}"
+    return f"{_three_digits(value / 3600)}{SPACE}h"
 
 
 def seconds_tick(value: float) -> str:
-    """A time on an axis: ``10 ms``."""
-    number, unit = seconds(value).split(SPACE)
-    return f"{number.rstrip('0').rstrip('.') if '.' in number else number}{SPACE}{unit}"
+    """A time on an axis: ``10 ms``, ``2 min``."""
+    for unit, size in (("h", 3600), ("min", 60), ("s", 1), ("ms", 1e-3)):
+        if value >= 0.9995 * size:
+            return f"{_short(value / size)}{SPACE}{unit}"
+    return f"{_short(value * 1e6)}{SPACE}µs"
 
 
 def mebibytes(value: float | None) -> str:
@@ -62,9 +67,10 @@ def mebibytes(value: float | None) -> str:
 
 def mebibytes_tick(value: float) -> str:
     """Memory on an axis: ``100 KiB``, ``20 MiB``."""
-    if value < 1:
-        return f"{value * 1000:.0f}{SPACE}KiB"
-    return f"{_short(value)}{SPACE}MiB" if value < 1024 else f"{_short(value / 1024)}{SPACE}GiB"
+    for unit, size in (("TiB", 2**20), ("GiB", 2**10), ("MiB", 1)):
+        if value >= size:
+            return f"{_short(value / size)}{SPACE}{unit}"
+    return f"{_short(value * 1024)}{SPACE}KiB"
 
 
 def error(value: float | None) -> str:
@@ -84,7 +90,7 @@ def error(value: float | None) -> str:
 
 def error_tick(value: float) -> str:
     """An error on an axis: ``0.1 %``, ``1e-6``."""
-    return _exponent(value, 0) if value < 0.99 * PERCENT_FROM else f"{_short(100 * value)}{SPACE}%"
+    return _exponent(value, 1).replace(".0", "") if value < 0.99 * PERCENT_FROM else f"{_short(100 * value)}{SPACE}%"
 
 
 def share(value: float | None) -> str:

@@ -3,7 +3,8 @@ import itertools
 import pytest
 
 from dgsea_bench.report import wording
-from dgsea_bench.report.figures import log_ticks, spread
+from dgsea_bench.report.figures import spread
+from dgsea_bench.report.ticks import log_ticks
 
 
 @pytest.mark.parametrize(
