@@ -44,6 +44,19 @@ settings.register_profile("default", deadline=None, derandomize=True, max_exampl
 settings.load_profile("default")
 
 
+MEASURE = ("bench/", "test_benchmarks", "test_cli", "test_gpu_script", "test_readme")
+"""How paths of tests begin that measure or start sweeps, which would wait for one another or disturb each other."""
+
+
+def pytest_collection_modifyitems(items):
+    """Where tests run in several processes (``pytest -n 2 --dist loadgroup``), those that measure share one of them."""
+    for item in items:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        group = "measuring" if path.startswith(MEASURE) else path if path.endswith("_browser.py") else None
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder with the public data files, which are not part of the repository."""

@@ -9,7 +9,7 @@ import pandas as pd
 from dgsea_bench.bench.metrics import LEVEL
 from dgsea_bench.report import maps, plots, wording
 from dgsea_bench.report.canvas import Point, Series
-from dgsea_bench.report.content import Cell, Figure, Section, Table
+from dgsea_bench.report.content import Cell, Figure, Section, Table, number_cell
 from dgsea_bench.report.ranking import drawn_problems
 from dgsea_bench.report.rows import Result, Run
 
@@ -99,11 +99,11 @@ def _calibration_table(run: Run, shown: Sequence[Result]) -> Table:
     body = [
         [
             Cell(names[result.problem]),
-            Cell(result.label),
-            Cell(_tenths(result.typical("p_below")), _interval(result, "p_below"), warn=_holds(result) is False),
-            Cell(_tenths(result.typical("p_attainable"))),
-            Cell(_tenths(result.typical("p_below_released")), _interval(result, "p_below_released")),
-            Cell(wording.metric("p_distance", result.typical("p_distance"))),
+            plots.backend_cell(run, result.label),
+            number_cell(result.typical("p_below"), _tenths, _interval(result, "p_below"), warn=_holds(result) is False),
+            number_cell(result.typical("p_attainable"), _tenths),
+            number_cell(result.typical("p_below_released"), _tenths, _interval(result, "p_below_released")),
+            Cell(wording.metric("p_distance", result.typical("p_distance")), value=result.typical("p_distance")),
         ]
         for result in shown
     ]

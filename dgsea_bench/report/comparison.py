@@ -235,7 +235,7 @@ def _case_table(title: str, changes: Sequence[Change], names: Names, *, wide: bo
             Cell(change.after.label, names.of(change.after), strong=True),
             _verdict_cell(change),
             *[_time_cell(time) for time in change.times],
-            Cell(wording.ratio(change.ratio.value) if change.ratio else wording.UNKNOWN, interval_text(change)),
+            _ratio_cell(change),
             _error_cell(change),
         ]
         for change in changes
@@ -250,11 +250,16 @@ def _verdict_cell(change: Change) -> Cell:
     return Cell(words, reasons, warn=change.regression)
 
 
+def _ratio_cell(change: Change) -> Cell:
+    if change.ratio is None:
+        return Cell(wording.UNKNOWN)
+    return Cell(wording.ratio(change.ratio.value), interval_text(change), value=change.ratio.value)
+
+
 def _time_cell(time: Duration | None) -> Cell:
     known = time is not None and math.isfinite(time.high)
-    return Cell(
-        time_text(time), f"{wording.seconds(time.low)} to {wording.seconds(time.high)}" if time and known else ""
-    )
+    interval = f"{wording.seconds(time.low)} to {wording.seconds(time.high)}" if time and known else ""
+    return Cell(time_text(time), interval, value=time.seconds if time else None)
 
 
 def _error_cell(change: Change) -> Cell:
@@ -262,7 +267,8 @@ def _error_cell(change: Change) -> Cell:
     texts = [(error.metric, error_text(error)) for error in change.errors]
     first = [text for metric, text in texts if metric != "gradient_error"]
     gradient = [f"gradient {text}" for metric, text in texts if metric == "gradient_error"]
-    return Cell("; ".join(first) or wording.UNKNOWN, "; ".join(gradient), warn=change.worse)
+    after = next((error.after for error in change.errors if error.metric != "gradient_error"), None)
+    return Cell("; ".join(first) or wording.UNKNOWN, "; ".join(gradient), warn=change.worse, value=after)
 
 
 def _all_cases(comparison: Comparison, names: Names) -> Section:

@@ -1,7 +1,7 @@
 """What a page is made of: sections with paragraphs, figures and tables."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -75,7 +75,7 @@ class Cell:
     link: str = ""
 
     @property
-    def number(self) -> str:
+    def exactly(self) -> str:
         """`value` as short as sorting and copying need it."""
         return "" if self.value is None or not math.isfinite(self.value) else f"{self.value:.6g}"
 
@@ -83,6 +83,13 @@ class Cell:
     def spot(self) -> str:
         """The name of the colour."""
         return VARIABLES[self.colour]
+
+
+def number_cell(
+    value: float | None, form: Callable[[float | None], str], note: str = "", *, warn: bool = False
+) -> Cell:
+    """A number in words, by which its column is sorted."""
+    return Cell(form(value), note, warn=warn, value=value)
 
 
 @dataclass(frozen=True)

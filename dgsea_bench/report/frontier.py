@@ -108,13 +108,8 @@ def _errors(result: Result) -> tuple[float, float]:
 
 
 def _seconds(result: Result) -> tuple[float, float, float]:
-    """The median with its 95 % interval, or with its quartiles where that was not recorded."""
-    time = result.typical(TIME.metric) or 0.0
-    for low, high in (("low", "high"), ("q1", "q3")):
-        ends = result.typical(f"{TIME.metric}_{low}"), result.typical(f"{TIME.metric}_{high}")
-        if ends[0] and ends[1]:
-            return time, ends[0], ends[1]
-    return time, time, time
+    """The median with its interval."""
+    return (result.typical(TIME.metric) or 0.0, *result.interval(TIME.metric))
 
 
 def _by_problem(run: Run) -> dict[Problem, list[Result]]:

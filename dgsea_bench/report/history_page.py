@@ -8,7 +8,7 @@ from dgsea_bench.bench.asv_files import Place
 from dgsea_bench.bench.history import Curve, History, Turn
 from dgsea_bench.report import history_words as words
 from dgsea_bench.report import wording
-from dgsea_bench.report.content import Cell, Figure, Headline, Section, Table
+from dgsea_bench.report.content import Cell, Figure, Headline, Section, Table, number_cell
 from dgsea_bench.report.history_figures import axis_of, drawable, history_figure, interest, looks_of
 from dgsea_bench.report.history_words import Judgement
 from dgsea_bench.report.page import render_sections
@@ -94,9 +94,14 @@ def _regression_row(curve: Curve, names: dict[Place, str]) -> list[Cell]:
         dated = Cell(words.short(since.commit), f"{since.date:%Y-%m-%d}")
         return [*cells, dated, Cell(last), Cell("failed", warn=True), Cell(wording.UNKNOWN)]
     step = words.regression(curve)
-    ratio = wording.ratio(step.after / step.before) if step.before > 0 and step.after > 0 else wording.UNKNOWN
-    levels = [Cell(words.value_text(curve, value)) for value in (step.before, step.after)]
-    return [*cells, Cell(words.short(step.commit), f"{step.date:%Y-%m-%d}"), *levels, Cell(ratio, warn=True)]
+    ratio = step.after / step.before if step.before > 0 and step.after > 0 else None
+    levels = [Cell(words.value_text(curve, value), value=value) for value in (step.before, step.after)]
+    dated = Cell(words.short(step.commit), f"{step.date:%Y-%m-%d}")
+    return [*cells, dated, *levels, _ratio_cell(ratio, warn=True)]
+
+
+def _ratio_cell(ratio: float | None, *, warn: bool = False) -> Cell:
+    return Cell(wording.ratio(ratio) if ratio else wording.UNKNOWN, warn=warn, value=ratio)
 
 
 def _parameters(curve: Curve, names: dict[Place, str]) -> str:
@@ -164,9 +169,9 @@ def _turn_row(turn: Turn, names: dict[Place, str]) -> list[Cell]:
     return [
         Cell(words.short(turn.commit), strong=True),
         Cell(f"{turn.date:%Y-%m-%d}"),
-        Cell(f"{worse:,}", warn=worse > 0),
-        Cell(f"{turn.count('better'):,}"),
-        Cell(f"{turn.count('changed'):,}"),
+        number_cell(worse, wording.count, warn=worse > 0),
+        number_cell(turn.count("better"), wording.count),
+        number_cell(turn.count("changed"), wording.count),
         Cell(f"{step.verdict} {words.levels_text(curve, step)}"),
         Cell(curve.benchmark, _parameters(curve, names)),
     ]
@@ -199,14 +204,14 @@ def _benchmark_rows(curves: list[Curve], history: History) -> list[list[Cell]]:
 def _value_row(curve: Curve, varying: Sequence[str], commits: Sequence[str]) -> list[Cell]:
     told = ", ".join(curve.parameters[name] for name in varying) or "all"
     best = curve.best if not curve.is_noise else None
-    values = [words.value_text(curve, point.value if point else None) for point in (curve.first, curve.last)]
+    ends = [point.value if point else None for point in (curve.first, curve.last)]
     lowest = curve.best.value if curve.best else None
     verdict = words.judged(curve)
     return [
         Cell(told, strong=True),
-        *map(Cell, values),
-        Cell(words.value_text(curve, lowest), words.short(best.commit) if best else ""),
-        Cell(wording.ratio(curve.ratio) if curve.ratio else wording.UNKNOWN),
+        *[Cell(words.value_text(curve, value), value=value) for value in ends],
+        Cell(words.value_text(curve, lowest), words.short(best.commit) if best else "", value=lowest),
+        _ratio_cell(curve.ratio),
         Cell(words.small_curve(curve, commits, MOST_BARS)),
         Cell("; ".join(words.remarks(curve)), warn=verdict in ("fails", "worse")),
     ]

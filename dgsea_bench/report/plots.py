@@ -6,7 +6,7 @@ import pandas as pd
 
 from dgsea_bench.report import wording
 from dgsea_bench.report.canvas import Look, Point, Series
-from dgsea_bench.report.content import Figure
+from dgsea_bench.report.content import Cell, Figure
 from dgsea_bench.report.figures import dots, looks, trend
 from dgsea_bench.report.outcomes import NO_DOT, NO_VALUE, gap_in_row, gaps_of, notes_of, reasons_of
 from dgsea_bench.report.quantities import (
@@ -42,6 +42,11 @@ def look_of(run: Run) -> dict[str, Look]:
     """A look for every backend of the run, or of the one that it is a part of: the same on the whole page."""
     whole = run.whole or run
     return looks(whole.labels, whole.baselines)
+
+
+def backend_cell(run: Run, label: str) -> Cell:
+    """A backend with its colour, for a table."""
+    return Cell(label, colour=look_of(run)[label].colour)
 
 
 def trend_figure(run: Run, lines: Sequence[Line], quantity: Quantity) -> Figure:

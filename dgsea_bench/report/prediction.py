@@ -7,13 +7,13 @@ from dgsea_bench.report import plots, wording
 from dgsea_bench.report.canvas import VARIABLES
 from dgsea_bench.report.rows import AXES, Axis, Line, Problem, Result, Run
 
-QUANTITIES: Mapping[str, tuple[str, str, str]] = {
-    "time": ("step_seconds", "step_seconds_low", "step_seconds_high"),
-    "memory": ("step_peak_mib", "", ""),
-    "error": ("value_error_scaled", "", ""),
-    "gradient": ("gradient_error", "", ""),
+QUANTITIES = {
+    "time": "step_seconds",
+    "memory": "step_peak_mib",
+    "error": "value_error_scaled",
+    "gradient": "gradient_error",
 }
-"""Name -> metric and the ends of its interval. Costs are medians over seeds, errors the worst."""
+"""Name -> metric. Costs are medians over seeds, errors the worst."""
 COSTS = ("time", "memory")
 MOST_WAYS = 24
 """Of more ways of measuring, those with most problems are there to choose from."""
@@ -93,8 +93,8 @@ def _backend(
     label: str, colour: str, lines: Mapping[Axis, tuple[Result, ...]], results: Sequence[Result]
 ) -> dict[str, object]:
     curves: dict[str, Mapping[Axis, Mapping[str, object]]] = {}
-    for name, metrics in QUANTITIES.items():
-        along = {axis: _curve(lines[axis], axis, name, metrics) for axis in AXES}
+    for name in QUANTITIES:
+        along = {axis: _curve(lines[axis], axis, name) for axis in AXES}
         if along["genes"]["nodes"]:
             curves[name] = along
     ends = [
@@ -106,15 +106,15 @@ def _backend(
     return {"label": label, "colour": colour, "cost": cost, "curves": curves if "time" in curves else {}, "ends": ends}
 
 
-def _curve(results: Sequence[Result], axis: Axis, name: str, metrics: tuple[str, str, str]) -> dict[str, object]:
-    metric, low, high = metrics
+def _curve(results: Sequence[Result], axis: Axis, name: str) -> dict[str, object]:
+    metric = QUANTITIES[name]
     pick: Callable[[Result, str], float | None] = Result.typical if name in COSTS else Result.worst
     nodes: list[Node] = []
     for item in results:
         value = pick(item, metric)
         if value is not None:
-            ends = (item.typical(low) if low else None, item.typical(high) if high else None)
-            nodes.append((getattr(item.problem, axis), value, *(value if end is None else end for end in ends)))
+            low, high = item.interval(metric) if name in COSTS else (value, value)
+            nodes.append((getattr(item.problem, axis), value, low, high))
     slope = _slope(results, axis, metric, nodes) if name in COSTS else None
     return {"nodes": [[_short(number) for number in node] for node in nodes], "slope": slope}
 

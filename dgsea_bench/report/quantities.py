@@ -1,5 +1,6 @@
 """The metrics that figures show, and the takeaways that head them."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,8 @@ MOST_PROBLEMS = 24
 """In a figure of dots by problem."""
 Groups = Sequence[tuple[str, Problem]]
 """Problems with names that tell them apart."""
+Values = dict[Problem, list[tuple[float, str]]]
+"""Problem -> values there, each with its backend."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +89,52 @@ def dot_heading(run: Run, groups: Groups, quantity: Quantity) -> str:
         return f"{capital(quantity.subject)}: not known"
     values = wording.span([value for value, _, _ in known], quantity.form)
     if quantity.kind == "agreement":
-        return f"dES and classical ES: {quantity.subject} of {values}"
+        return f"dES and classical ES: {quantity.subject} of {values}{_moved(by_problem, groups)}"
     if len(groups) == 1:
         genes = groups[0][1].genes
         return _compared({label: value for value, label, _ in known}, f"{wording.count(genes)} genes", quantity)
     if quantity.kind == "cost":
-        return f"{capital(quantity.subject)} of {values} over {len(groups)} problems"
+        best = _best(by_problem, groups, quantity)
+        return best or f"{capital(quantity.subject)} of {values} over {len(groups)} problems"
     value, label, name = max(known)
     if value < ROUNDING:
         return f"The {quantity.subject} is zero or rounding in all {len(groups)} problems"
     return f"The {quantity.subject} is largest on {name}: {quantity.form(value)} ({label})"
 
 
-def _values(run: Run, quantity: Quantity) -> dict[Problem, list[tuple[float, str]]]:
+def _moved(values: Values, groups: Groups) -> str:
+    """How far the other backends are from exact, where that was measured."""
+    apart = []
+    for found in (values.get(problem, []) for _, problem in groups):
+        exact = [value for value, label in found if label == "exact"]
+        apart += [abs(value - exact[0]) for value, label in found if exact and label != "exact"]
+    if not apart:
+        return ""
+    return f"; no other backend is farther than {max(apart):.2g} from exact" if max(apart) else ", for every backend"
+
+
+def _best(values: Values, groups: Groups, quantity: Quantity) -> str:
+    """Which backend takes least in how many problems, and by how much."""
+    ordered = [sorted(found) for _, problem in groups if len(found := values.get(problem, [])) > 1]
+    if not ordered:
+        return ""
+    first = Counter(found[0][1] for found in ordered)
+    label, count = first.most_common(1)[0]
+    least = "fastest" if quantity.metric == TIME.metric else "leanest"
+    if count < len(ordered):
+        others = [f"{other} in {number}" for other, number in first.most_common()[1:4]]
+        return f"{label} is {least} in {count:,} of {len(ordered):,} problems, {wording.listed(others)}"
+    factors = [found[1][0] / found[0][0] for found in ordered if found[0][0]]
+    as_long = "as long" if quantity.metric == TIME.metric else "as much"
+    told = wording.span(factors, lambda factor: wording.times(factor or 0.0))
+    all_of = f"all {len(ordered):,}" if len(ordered) > 2 else "both" if len(ordered) == 2 else "the one"
+    where = f"in {all_of} {'problems' if len(ordered) > 1 else 'problem that can be compared'}"
+    return f"{label} is {least} {where}{f'; the next takes {told} times {as_long}' if factors else ''}"
+
+
+def _values(run: Run, quantity: Quantity) -> Values:
     """Problem -> values of dGSEA backends there, each with its backend."""
-    found: dict[Problem, list[tuple[float, str]]] = {}
+    found: Values = {}
     for result in run.results:
         value = result.typical(quantity.metric) if result.target == "dgsea" else None
         if value is not None:

@@ -10,7 +10,7 @@ from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.core.params import PRESETS, EnrichmentParams, NullParams
 from dgsea_bench.report import maps, plots, wording
 from dgsea_bench.report.canvas import Form
-from dgsea_bench.report.content import Cell, Figure, Section, Table
+from dgsea_bench.report.content import Cell, Figure, Section, Table, number_cell
 from dgsea_bench.report.maps import Sample
 from dgsea_bench.report.quantities import Groups, Quantity
 from dgsea_bench.report.rows import Result, Run
@@ -22,6 +22,7 @@ MOST_GROUPS = 8
 TOLD = [item.name for kind in (EnrichmentParams, NullParams) for item in fields(kind)]
 """Settings that a reader needs in order to know what was measured."""
 
+SHARES = ("nes_slope", "top_ten_overlap", "es_spearman", "es_sign_agreement")
 ENOUGH_FOR_TOP_TEN = 30
 """Of fewer sets, many are among the ten largest by chance."""
 
@@ -42,7 +43,7 @@ def ranking(run: Run) -> Section | None:
         _distribution(run, groups, "slope", "nes_slope", wording.share_tick),
         plots.dot_figure(run, groups, NULL_TIME),
     ]
-    remarks = [plots.unless_said(run).strip(), _settings(run)]
+    remarks = [plots.unless_said(run).strip(), settings_sentence(run)]
     return Section(
         "Does it still rank pathways as GSEA does?",
         "ranking",
@@ -69,7 +70,7 @@ def ranking_sentences(run: Run) -> list[str]:
     return [text for text in said if text]
 
 
-def _settings(run: Run) -> str:
+def settings_sentence(run: Run) -> str:
     """What was the same throughout: temperatures and the null distribution."""
     same = {name: value for name, value in run.problems[0].settings if name in TOLD and name not in run.varying}
     return f"Throughout: {', '.join(f'{name} {value}' for name, value in same.items())}." if same else ""
@@ -208,12 +209,11 @@ def _ranking_table(run: Run, compared: Sequence[Result]) -> Table:
             quartiles = f"{_share(result, 'nes_spearman_q1')} to {_share(result, 'nes_spearman_q3')}"
             body.append([
                 Cell(name),
-                Cell(result.label),
-                Cell(_share(result, "nes_spearman"), quartiles),
-                Cell(wording.share(min(result.values("nes_spearman_lowest")))),
-                *[Cell(_share(result, metric)) for metric in ("nes_slope", "top_ten_overlap", "es_spearman")],
-                Cell(_share(result, "es_sign_agreement")),
-                Cell(wording.error(result.typical("nes_error_mean"))),
+                plots.backend_cell(run, result.label),
+                number_cell(result.typical("nes_spearman"), wording.share, quartiles),
+                number_cell(min(result.values("nes_spearman_lowest")), wording.share),
+                *[number_cell(result.typical(metric), wording.share) for metric in SHARES],
+                number_cell(result.typical("nes_error_mean"), wording.error),
             ])  # fmt: skip
     caption = (
         "Medians over profiles, with quartiles below; of several seeds, the median. Lowest: of any profile. Top ten: "

@@ -115,6 +115,15 @@ class Result:
         values = self.values(name)
         return median(values) if values else None
 
+    def interval(self, name: str) -> tuple[float, float]:
+        """The 95 % interval of a time's median, or its quartiles where that is not known, or the median twice."""
+        for low, high in (("low", "high"), ("q1", "q3")):
+            ends = self.typical(f"{name}_{low}"), self.typical(f"{name}_{high}")
+            if ends[0] and ends[1]:
+                return ends[0], ends[1]
+        value = self.typical(name) or 0.0
+        return value, value
+
     def worst(self, name: str) -> float | None:
         """Its largest value over the seeds."""
         return max(self.values(name), default=None)

@@ -15,11 +15,11 @@ from dgsea_bench.report.frontier import frontier
 from dgsea_bench.report.growth import growth_figure
 from dgsea_bench.report.prediction import growth_model
 from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME, Quantity
-from dgsea_bench.report.ranking import ranking, ranking_answer
+from dgsea_bench.report.ranking import ranking, ranking_answer, settings_sentence
 from dgsea_bench.report.real import real_and_synthetic
 from dgsea_bench.report.rows import AXES, Axis, Line, Problem, Run, sizes_in_words
 from dgsea_bench.report.strength import strength
-from dgsea_bench.report.temperatures import temperatures
+from dgsea_bench.report.temperatures import temperatures, temperatures_answer
 from dgsea_bench.report.verdict import NEEDS, Recommendation, grouped, recommend
 from dgsea_bench.report.where import where
 
@@ -56,7 +56,8 @@ def headline(run: Run) -> Headline:
     compared = run.of_task("enrichment")
     question = "which dGSEA backend to use" if compared.rows else "does dNES rank pathways as GSEA does?"
     explained = f"{WHAT_IT_IS} {BACKENDS_COMPARED if compared.rows else NES_COMPARED}"
-    title = answer(_recommendations(compared), compared.results) if compared.rows else ranking_answer(run)
+    title = answer(_recommendations(compared), compared.results) if compared.rows else ""
+    title = title or temperatures_answer(run) or ranking_answer(run)
     return Headline(title, f"{names}: {question}", explained, measured, "; ".join(tables.machines(run)))
 
 
@@ -76,10 +77,14 @@ def verdict(run: Run) -> Section:
     recommended = any(each.chosen for of_need in recommendations for each in of_need)
     table = [tables.verdict_table(run, grouped(recommendations))] if recommended else []
     said = sentences(recommendations, run.results)
-    remarks = filter(
-        None, (growth_sentence(run), window_sentence(run), tables.baseline_sentence(run), flags_sentence(run))
+    remarks = (
+        settings_sentence(run),
+        growth_sentence(run),
+        window_sentence(run),
+        tables.baseline_sentence(run),
+        flags_sentence(run),
     )
-    return Section("Verdict", "verdict", said, table, remarks=list(remarks), model=growth_model(run))
+    return Section("Verdict", "verdict", said, table, remarks=[*filter(None, remarks)], model=growth_model(run))
 
 
 def accuracy_and_cost(run: Run) -> Section | None:
@@ -211,10 +216,15 @@ Builder = Callable[[Run], Section | None]
 
 
 def _of(task: str, *builders: Builder) -> list[Builder]:
-    """The same sections, of the rows of that task alone; none where it has no rows."""
+    """The same sections, of the rows of that task alone: none where it has none, the verdict where none finished."""
 
     def narrowed(build: Builder) -> Builder:
-        return lambda run: build(part) if (part := run.of_task(task)).rows else None
+        def built(run: Run) -> Section | None:
+            part = run.of_task(task)
+            wanted = part.rows if build is verdict else [row for row in part.rows if row.status == "done"]
+            return build(part) if wanted else None
+
+        return built
 
     return [narrowed(build) for build in builders]
 

@@ -10,7 +10,7 @@ from dgsea_bench.bench.metrics import ROUNDING
 from dgsea_bench.data.profiles import RESPONDING
 from dgsea_bench.report import plots, wording
 from dgsea_bench.report.canvas import Look, Point, Series
-from dgsea_bench.report.content import Cell, Figure, Section, Table
+from dgsea_bench.report.content import Cell, Figure, Section, Table, number_cell
 from dgsea_bench.report.quantities import axis_title
 from dgsea_bench.report.rows import Problem, Run
 from dgsea_bench.report.scatter import Cloud, clouds
@@ -175,7 +175,7 @@ def _table(run: Run, found: Sequence[Signatures], measures: Sequence[Measure], t
         if problem != previous:
             notes = [size_in_words(problem), problem.differing(run.varying)]
             body.append([Cell(f"{problem.scores} scores", ", ".join(note for note in notes if note))])
-        body += [_cells(item, third, measures) for third in item.thirds]
+        body += [_cells(run, item, third, measures) for third in item.thirds]
         previous = problem
     caption = (
         "Medians over the profiles of a third, with quartiles below. Within noise: the values of the two thirds do "
@@ -184,15 +184,17 @@ def _table(run: Run, found: Sequence[Signatures], measures: Sequence[Measure], t
     return Table(title, header, body, caption, numeric_from=2, wide=len(body) > 16)
 
 
-def _cells(item: Signatures, third: Third, measures: Sequence[Measure]) -> list[Cell]:
+def _cells(run: Run, item: Signatures, third: Third, measures: Sequence[Measure]) -> list[Cell]:
     frame = item.thirds[third]
-    cells = [Cell(item.result.label), Cell(third), Cell(f"{len(frame):,}"), Cell(_range(frame["responding"]))]
+    backend = plots.backend_cell(run, item.result.label)
+    responding = Cell(_range(frame["responding"]), value=float(frame["responding"].min()))
+    cells = [backend, Cell(third), number_cell(len(frame), wording.count), responding]
     for measure in measures:
         values, form = item.known(measure.column, third), measure.quantity.form
         if len(values):
             first, median, last = np.quantile(values, [0.25, 0.5, 0.75])
             quartiles = wording.span([first, last], form)
-            cells.append(Cell(form(median), quartiles if quartiles != form(median) else ""))
+            cells.append(number_cell(float(median), form, quartiles if quartiles != form(median) else ""))
         else:
             cells.append(Cell(wording.UNKNOWN))
     return cells

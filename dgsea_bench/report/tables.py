@@ -136,16 +136,11 @@ def _case_table(run: Run, rows: Sequence[Row], title: str, metrics: Sequence[str
         problem = run.problem(row)
         notes = [f"{problem.scores} scores", problem.differing(run.varying), _seed(run, row)]
         where = Cell(size_text(problem), ", ".join(note for note in notes if note), value=numbers[problem])
-        body.append([where, backend_cell(run, row.label), *[_metric_cell(row, name) for name in metrics]])
+        body.append([where, plots.backend_cell(run, row.label), *[_metric_cell(row, name) for name in metrics]])
     header = [SIZES_HEADER, "backend", *[name.replace("_", " ") for name in metrics]]
     without = sorted({row.without_truth for row in rows if row.without_truth})
     caption = f"No errors where there is no truth: {'; '.join(without)}." if without else ""
     return Table(title, header, body, caption, numeric_from=2, wide=True)
-
-
-def backend_cell(run: Run, label: str) -> Cell:
-    """A backend with its colour."""
-    return Cell(label, colour=plots.look_of(run)[label].colour)
 
 
 def _metric_cell(row: Row, name: str) -> Cell:
@@ -170,7 +165,7 @@ def unfinished_table(run: Run) -> Table | None:
         problem = run.problem(row)
         what = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
         status = Cell(row.status, warn=row.status in FAILURES)
-        body.append([status, backend_cell(run, row.label), what, Cell(row.reason or "no reason was given")])
+        body.append([status, plots.backend_cell(run, row.label), what, Cell(row.reason or "no reason was given")])
     header = ["status", "backend", "scores, genes × sets × profiles", "reason"]
     return Table("Skipped and failed cases", header, body, wide=len(body) > LONG)
 
@@ -184,7 +179,7 @@ def flagged_table(run: Run) -> Table | None:
     for row in rows:
         problem = run.problem(row)
         what = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
-        body.append([backend_cell(run, row.label), what, Cell("; ".join(row.flags), warn=True)])
+        body.append([plots.backend_cell(run, row.label), what, Cell("; ".join(row.flags), warn=True)])
     header = ["backend", "scores, genes × sets × profiles", "flagged"]
     return Table("Know before you believe these numbers", header, body, wide=len(body) > LONG)
 
@@ -201,7 +196,9 @@ def inputs_table(run: Run) -> Table | None:
         sizes = f"{fact['smallest_set']:,} to {fact['largest_set']:,}" if "smallest_set" in fact else wording.UNKNOWN
         ties = f"{fact['tied_share']:.1%}".replace("%", " %") if "tied_share" in fact else wording.UNKNOWN
         name = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
-        body.append([name, Cell(sizes), Cell(ties), Cell(dropped or "none"), _source_cell(measured[problem])])
+        genes = Cell(sizes, value=fact.get("smallest_set"))
+        tied = Cell(ties, value=fact.get("tied_share"))
+        body.append([name, genes, tied, Cell(dropped or "none"), _source_cell(measured[problem])])
     header = ["scores, genes × sets × profiles", "genes per set", "tied genes", "sets left out", "read from"]
     if not any(cells[-1].text for cells in body):
         header, body = header[:-1], [cells[:-1] for cells in body]

@@ -57,6 +57,22 @@ def temperatures(run: Run) -> Section | None:
     return Section("What the temperatures change", "temperatures", [line for line in text if line], figures=figures)
 
 
+def temperatures_answer(run: Run) -> str:
+    """The section in a line: where dNES comes closest to NES; empty where the temperatures were not varied."""
+    maps_of_agreement = [known for item in _maps(run) if (known := item.known("nes_spearman"))]
+    if not maps_of_agreement:
+        return ""
+    known = max(maps_of_agreement, key=len)
+    best = max(known, key=lambda at: known[at])
+    tau_rank, _, tau_abs = PRESETS["recommended"]
+    usual = known.get((tau_rank, tau_abs))
+    beside = f", {wording.share(usual)} at the recommended {tau_rank:g} and {tau_abs:g}" if usual is not None else ""
+    return (
+        f"dNES is closest to NES at tau_rank {best[0]:g} and tau_abs {best[1]:g}: "
+        f"a Spearman correlation of {wording.share(known[best])}{beside}"
+    )
+
+
 def _maps(run: Run) -> list[_Map]:
     families: dict[tuple[str, Problem], dict[tuple[float, float], Result]] = {}
     for result in run.results:

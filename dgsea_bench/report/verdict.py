@@ -173,7 +173,7 @@ def _margin(chosen: Result, rival: Result, least: Cost) -> Margin:
     if least == "step_peak_mib":
         factor = _ratio(_cost(rival, least), _cost(chosen, least))
         return Margin(rival, factor, factor, factor)
-    (mine_low, mine_high), (low, high) = _interval(chosen), _interval(rival)
+    (mine_low, mine_high), (low, high) = chosen.interval(least), rival.interval(least)
     return Margin(rival, _ratio(_cost(rival, least), _cost(chosen, least)), low / mine_high, high / mine_low)
 
 
@@ -183,14 +183,6 @@ def _factor(margin: Margin) -> float:
 
 def _ratio(more: float, less: float) -> float:
     return more / less if less else float("inf") if more else 1.0
-
-
-def _interval(result: Result) -> tuple[float, float]:
-    """The 95 % interval of the median time, or its quartiles where that is not known."""
-    low, high = result.typical("step_seconds_low"), result.typical("step_seconds_high")
-    if low and high:
-        return low, high
-    return _cost(result, "step_seconds_q1"), _cost(result, "step_seconds_q3")
 
 
 def _inaccuracy(result: Result) -> tuple[float, float, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 from dgsea_bench.report import plots, wording
 from dgsea_bench.report.bands import MOST_BANDS, Band, bands
 from dgsea_bench.report.canvas import Look, Point, Series
-from dgsea_bench.report.content import Cell, Figure, Section, Table
+from dgsea_bench.report.content import Cell, Figure, Section, Table, number_cell
 from dgsea_bench.report.quantities import ERROR
 from dgsea_bench.report.rows import Problem, Run
 from dgsea_bench.report.set_errors import (
@@ -205,9 +205,9 @@ def _cells(row: dict[Hashable, Any]) -> list[Cell]:
     """A gene set."""
     return [
         Cell(wording.shortened(str(row["gene_set"]), 60)),
-        Cell(wording.count(row["size"])),
-        Cell(wording.ratio(row["strength"])),
-        Cell(ERROR.form(row["error"])),
-        Cell(ERROR.form(row["worst"])),
-        Cell(wording.count(row["profiles"])),
+        number_cell(row["size"], wording.count),
+        Cell(wording.ratio(row["strength"]), value=row["strength"]),
+        number_cell(row["error"], ERROR.form),
+        number_cell(row["worst"], ERROR.form),
+        number_cell(row["profiles"], wording.count),
     ]

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from synthetic_run import accuracy, cost, make_row, write_run
-from test_report_page import NASTY, csv_of, only_ours_runs, text_of
+from test_report_page import NASTY, csv_of, text_of
 
 from dgsea_bench.report import render_report
 
@@ -103,5 +103,5 @@ def test_ranges_that_differ_are_told(tmp_path):
 
 def test_hostile_names(tmp_path):
     html = figure(render(tmp_path, power(f"nyswin[{NASTY}{'x' * 300}]", 2.0)))
-    assert only_ours_runs(html)
+    assert "<script" not in html
     assert "<svg" in html

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from synthetic_run import accuracy, cost, l1000, make_row, three_sizes, write_run
-from test_report_page import NASTY, csv_of, only_ours_runs, text_of
+from test_report_page import NASTY, csv_of, text_of
 
 from dgsea_bench.report import render_report
 
@@ -127,5 +127,5 @@ def test_hostile_names(tmp_path):
     name = f"{NASTY.replace('/', '')}{'x' * 300}.gctx"
     rows = [of_file(label=f"nyswin[{NASTY}]", matrix=name), generated(label=f"nyswin[{NASTY}]", kind=NASTY)]
     html = section(tmp_path, rows)
-    assert only_ours_runs(html)
+    assert "<script" not in html
     assert html.count("<svg") == 4

@@ -172,6 +172,7 @@ def test_nothing_finished(tmp_path):
     text = text_of(render(tmp_path, rows))
     assert "Nothing can be recommended: no dGSEA backend finished: out of memory." in text
     assert "use this backend" not in text
+    assert "Not drawn" not in text, "one sentence says it, not each figure"
     assert "out of memory" in text
 
 
@@ -272,3 +273,29 @@ def test_no_text_of_a_figures_data_is_a_formula(tmp_path):
     addresses = [value for tag, value in parsed(html).references if value.startswith("data:text/csv")]
     names = {name for address in addresses if "problem" in (table := csv_of(address)) for name in table["problem"]}
     assert names == {"'=1+1", "'@a", "plain"}
+
+
+def test_thousands_of_rows_stay_one_light_page(tmp_path):
+    labels = {"exact": 0.0, "fastsum": 1e-14, "nyswin[anchors=128]": 0.002, "hard": 0.0}
+    rows = [
+        make_row(label, genes, accuracy(error) | cost(genes / 1e5), generator=kind, seed=seed)
+        for genes in (400, 978, 2000, 4000, 8000, 16000, 32000, 64000, 128000, 256000)
+        for kind in ("planted", "null", "tied", "heavy-tailed", "correlated")
+        for seed in range(10)
+        for label, error in labels.items()
+    ]
+    assert len(rows) == 2000
+    (tmp_path / "rows.jsonl").write_text("".join(f"{row.model_dump_json()}\n" for row in rows))
+    page = render_report(tmp_path)
+    assert page.stat().st_size < 3e6
+    assert page.read_text().count("<tr>") > 4000, "each row is in a table of accuracy and in one of cost"
+
+
+def test_numbers_in_tables_are_there_to_be_sorted_by(tmp_path):
+    html = render(tmp_path, [*three_sizes(), make_row("exact", 8000, status="failed", reason="no")])
+    tables = re.findall(r'<table class="from(\d)" data-sortable>(.*?)</table>', html, flags=re.DOTALL)
+    assert len(tables) >= 2
+    for first, table in tables:
+        for row in re.findall(r"<tr>(<td.*?)</tr>", table, flags=re.DOTALL):
+            cells = re.findall(r"<td([^>]*)>(.*?)</td>", row, flags=re.DOTALL)
+            assert all("data-n" in attributes or text == "–" for attributes, text in cells[int(first) :]), row

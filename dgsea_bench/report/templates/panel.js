@@ -78,9 +78,9 @@ function predicted(curves, base, problem) {
   return result;
 }
 
-// The failure that this problem would meet too: a size at which the backend did not finish, and that is not larger.
+// The failure that this problem would meet too, at a size that is not larger; to be left out is no failure.
 function failure(backend, problem) {
-  return backend.ends.find((end) => AXES.every((axis, k) => end[k] !== null && end[k] <= problem[axis]));
+  return backend.ends.find((end) => end[3] !== "skipped" && AXES.every((axis, k) => end[k] !== null && end[k] <= problem[axis]));
 }
 
 function told(backend, way, problem) {
