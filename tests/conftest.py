@@ -48,6 +48,7 @@ MEASURE = ("bench/", "test_benchmarks", "test_cli", "test_gpu_script", "test_rea
 """How paths of tests begin that measure or start sweeps, which would wait for one another or disturb each other."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Where tests run in several processes (``pytest -n 2 --dist loadgroup``), those that measure share one of them."""
     for item in items:
