@@ -8,7 +8,7 @@ from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.data.profiles import in_words
 from dgsea_bench.report import plots, wording
-from dgsea_bench.report.answers import how_sure
+from dgsea_bench.report.answers import clearly, how_sure
 from dgsea_bench.report.content import Cell, Table
 from dgsea_bench.report.rows import FILES, SCORES_FILES, Problem, Result, Run
 from dgsea_bench.report.verdict import CLOSE, EXACT, Group, Need, Recommendation
@@ -69,11 +69,18 @@ def _verdict_cell(run: Run, group: Group, need: Need, strictest: Need) -> Cell:
     pairs = zip(members, _of_need(group, strictest), strict=True)
     same = need is not strictest and all(mine.chosen is other.chosen for mine, other in pairs)
     if same and need.least == strictest.least:
-        lines = ["the same: nothing less exact is faster"]
+        lines = [f"the same: nothing less exact is {clearly('faster', members)}"]
     else:
         lines = [wording.span(costs, form), *([] if same else [lost(chosen)]), *_sureness(members)]
+    lines += [where] if (where := _elsewhere(chosen[0].problem, group.problem)) else []
     colour = plots.look_of(run)[chosen[0].label].colour
     return Cell(chosen[0].label, "\n".join(lines), strong=True, value=costs[0], colour=colour)
+
+
+def _elsewhere(problem: Problem, other: Problem) -> str:
+    """The machine and threads that a number is of, where they are not those that its row is on."""
+    theirs = dict(other.settings)
+    return problem.differing([name for name in ("threads", "machine") if name in theirs], theirs)
 
 
 def lost(chosen: Sequence[Result]) -> str:
