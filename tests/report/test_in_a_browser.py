@@ -232,11 +232,41 @@ def test_the_panel_knows_of_failures_and_of_all_axes(visit, tmp_path):
     reader = visit(render_report(write_run(tmp_path, rows)))
     answer, told = ask(reader, genes=9000, sets=20, tolerance="Infinity")
     assert answer.startswith("Use nyswin[anchors=128]")
-    assert told["exact"]["known"] == "out of memory at 8,000 genes: more than 20 GiB"
+    assert told["exact"]["known"] == "out of memory at 8,000 genes, 20 sets, 1 profile: more than 20 GiB"
     answer, told = ask(reader, genes=9000, tolerance="1e-6")
     assert answer == "No backend measured here is within 1e-6 on this problem."
     _, told = ask(reader, genes=1000, sets=80)
     assert told["exact"]["time"] == "40.0 ms"
+
+
+def test_the_panel_says_what_it_does_not_know(visit, tmp_path):
+    untold = {key: value for key, value in (accuracy(0) | cost(1.6)).items() if "error" not in key}
+    rows = [*three_sizes(), make_row("exact", 40000, untold, without_truth="beyond the limit")]
+    rows += [make_row("exact", 1000, accuracy(0) | cost(0.01 * sets / 20), sets=sets) for sets in (40, 80)]
+    rows += [make_row("exact", 1000, accuracy(0) | cost(0.01 * profiles), profiles=profiles) for profiles in (2, 4)]
+    reader = visit(render_report(write_run(tmp_path, rows)))
+    answer, told = ask(reader, genes=40000, tolerance="1e-6")
+    assert told["exact"]["known"] == "error taken as at 4,000 genes, the most measured", "the time alone is measured"
+    assert "Caution: error taken as at 4,000 genes" in answer
+    _, told = ask(reader, genes=1000, profiles=4)
+    assert told["exact"]["known"] == "measured"
+    _, told = ask(reader, genes=1000, profiles=4, sets=80)
+    assert told["exact"]["time"] == "160 ms"
+    assert told["exact"]["known"] == "interpolated", "each was measured, not both at once"
+
+
+def test_the_panel_judges_as_the_verdict_does(visit, tmp_path):
+    rows = [make_row("exact", genes, accuracy(0) | cost(1.0)) for genes in (400, 1000, 4000)]
+    flat = {name: value for name, value in (accuracy(0) | cost(0.1)).items() if not name.startswith("gradient")}
+    rows += [make_row("nyswin", genes, flat) for genes in (400, 1000, 4000)]
+    rows += [make_row("fastsum", genes, accuracy(0) | cost(0.01)) for genes in (400, 4000)]
+    rows += [make_row("fastsum", 1000, status="failed", reason="a bad day")]
+    reader = visit(render_report(write_run(tmp_path, rows)))
+    answer, told = ask(reader, genes=1000)
+    assert answer.startswith("Use exact"), "nyswin has no gradient, and fastsum failed there"
+    assert told["fastsum"]["known"] == "failed at 1,000 genes, 20 sets, 1 profile: a bad day"
+    answer, told = ask(reader, genes=4000)
+    assert answer.startswith("Use fastsum"), "larger ones finished"
 
 
 def test_the_theme_is_kept(visit, sizes_page):

@@ -63,8 +63,23 @@ def test_lines_cross_where_most_was_measured():
 
 def test_what_did_not_finish_is_told():
     rows = [*three_sizes(), make_row("exact", 8000, status="out of memory", reason="20 GiB")]
-    (exact, _) = model_of(rows)["ways"][0]["backends"]
-    assert exact["ends"] == [[8000, 20, 1, "out of memory", "20 GiB"]]
+    rows += [make_row("exact", 1000, status="failed", reason="no", seed=1)]
+    rows += [make_row("nyswin[anchors=128]", 8000, status="skipped", reason="too large")]
+    exact, nyswin = (backend["ends"] for backend in model_of(rows)["ways"][0]["backends"])
+    assert exact == [
+        {"sizes": [1000, 20, 1], "status": "failed", "reason": "no", "outlived": True},
+        {"sizes": [8000, 20, 1], "status": "out of memory", "reason": "20 GiB", "outlived": False},
+    ]
+    assert nyswin == [], "to be left out is no failure"
+
+
+def test_factors_count_from_the_base():
+    rows = [make_row("exact", genes, sets=50) for genes in (400, 1000, 4000)]
+    rows += [make_row("exact", 1000, sets=sets) for sets in (100, 200)]
+    rows += [make_row("fastsum", 400, sets=50), make_row("fastsum", 1000, sets=200)]
+    model = model_of(rows)
+    assert [node[0] for node in curve(model, "exact", "time", "sets")["nodes"]] == [50, 100, 200]
+    assert curve(model, "fastsum", "time", "sets") == {"nodes": [], "slope": None}, "it has no time at the base"
 
 
 def test_ways_of_measuring_are_not_mixed():
