@@ -53,7 +53,7 @@ def _measured(group: Group, need: Need) -> bool:
 def _problem_cell(run: Run, group: Group, number: int) -> Cell:
     names = [name for name in run.varying if name not in SCORES_FILES]
     notes = [wording.listed(group.kinds) + " scores", group.problem.differing(names)]
-    return Cell(size_in_words(group.problem), "\n".join(note for note in notes if note), value=number)
+    return Cell(size_in_words(group.problem), "\n".join(note for note in notes if note), place=number)
 
 
 def _verdict_cell(run: Run, group: Group, need: Need, strictest: Need) -> Cell:
@@ -74,7 +74,7 @@ def _verdict_cell(run: Run, group: Group, need: Need, strictest: Need) -> Cell:
         lines = [wording.span(costs, form), *([] if same else [lost(chosen)]), *_sureness(members)]
     lines += [where] if (where := _elsewhere(chosen[0].problem, group.problem)) else []
     colour = plots.look_of(run)[chosen[0].label].colour
-    return Cell(chosen[0].label, "\n".join(lines), strong=True, value=costs[0], colour=colour)
+    return Cell(chosen[0].label, "\n".join(lines), strong=True, place=costs[0], colour=colour)
 
 
 def _elsewhere(problem: Problem, other: Problem) -> str:
@@ -142,7 +142,7 @@ def _case_table(run: Run, rows: Sequence[Row], title: str, metrics: Sequence[str
     for row in rows:
         problem = run.problem(row)
         notes = [f"{problem.scores} scores", problem.differing(run.varying), _seed(run, row)]
-        where = Cell(size_text(problem), ", ".join(note for note in notes if note), value=numbers[problem])
+        where = Cell(size_text(problem), ", ".join(note for note in notes if note), place=numbers[problem])
         body.append([where, plots.backend_cell(run, row.label), *[_metric_cell(row, name) for name in metrics]])
     header = [SIZES_HEADER, "backend", *[name.replace("_", " ") for name in metrics]]
     without = sorted({row.without_truth for row in rows if row.without_truth})
@@ -203,7 +203,7 @@ def inputs_table(run: Run) -> Table | None:
         sizes = f"{fact['smallest_set']:,} to {fact['largest_set']:,}" if "smallest_set" in fact else wording.UNKNOWN
         ties = f"{fact['tied_share']:.1%}".replace("%", " %") if "tied_share" in fact else wording.UNKNOWN
         name = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
-        genes = Cell(sizes, value=fact.get("smallest_set"))
+        genes = Cell(sizes, place=fact.get("smallest_set"))
         tied = Cell(ties, value=fact.get("tied_share"))
         body.append([name, genes, tied, Cell(dropped or "none"), _source_cell(measured[problem])])
     header = ["scores, genes × sets × profiles", "genes per set", "tied genes", "sets left out", "read from"]

@@ -181,6 +181,13 @@ def test_a_backend_is_hidden_everywhere(visit, sizes_page):
     assert "nyswin[anchors=128]" in reader.column(box.locator("table"), 1)
 
 
+def saved(reader, title):
+    """What a table is saved as: a dictionary for each row."""
+    with reader.page.expect_download() as download:
+        reader.page.locator(".table", has_text=title).get_by_role("button", name="Save CSV").click()
+    return list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+
+
 def ask(reader, **fields):
     """Fill in the panel, and read the answer and the table, a dictionary of texts by backend."""
     form = reader.page.locator(".panel form")
@@ -291,16 +298,51 @@ def test_figures_and_tables_are_saved_and_copied(visit, sizes_page):
     lines = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
     assert {line["backend"] for line in lines} == {"nyswin[anchors=128]"}
     box = reader.page.locator(".table", has_text="Cost of every finished case")
-    with reader.page.expect_download() as download:
-        box.get_by_role("button", name="Save CSV").click()
-    lines = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
-    exact = [line for line in lines if line["backend"] == "exact"]
+    exact = [line for line in saved(reader, "Cost of every finished case") if line["backend"] == "exact"]
     assert [float(line["step seconds"]) for line in exact] == pytest.approx([0.0016, 0.01, 0.16])
     box.get_by_role("button", name="Copy").click()
     reader.page.wait_for_function("document.body.textContent.includes('Copied')")
     copied = reader.page.evaluate("navigator.clipboard.readText()")
     assert copied.splitlines()[0].startswith("genes × sets × profiles\tbackend\tforward seconds")
     assert len(copied.splitlines()) == 10
+
+
+def test_what_is_more_than_a_number_is_saved_as_it_reads(visit, sizes_page):
+    reader = visit(sizes_page)
+    assert {line["exact to 1e-6"] for line in saved(reader, "For this problem and need")} == {"exact"}
+    assert {line["genes per set"] for line in saved(reader, "What was measured on")} == {"15 to 200"}
+
+
+def test_backends_of_one_colour_are_hidden_together(visit, tmp_path):
+    labels = ["exact", *(f"nyswin[anchors={number}]" for number in range(8))]
+    reader = visit(render_report(write_run(tmp_path, [make_row(label) for label in labels], curves=False)))
+    chips = reader.page.locator(".chips button")
+    assert chips.count() == len({chip.locator("i").get_attribute("class") for chip in chips.all()}) < len(labels)
+    chip = reader.page.locator(".chips button", has_text="nyswin[anchors=1]")
+    hidden = chip.inner_text().split(", ")
+    assert len(hidden) > 1
+    chip.click()
+    table = reader.page.locator(".table", has_text="Cost of every finished case").locator("table")
+    assert set(reader.column(table, 1)) == set(labels) - set(hidden)
+
+
+def test_hiding_a_backend_hides_no_answer(visit, sizes_page):
+    reader = visit(sizes_page)
+    table = reader.page.locator(".verdict table").first
+    before = reader.column(table, 0)
+    reader.page.locator(".chips").get_by_role("button", name="exact").click()
+    assert reader.column(table, 0) == before
+
+
+def test_no_text_that_is_copied_is_a_formula(visit, tmp_path):
+    rows = [make_row("exact", generator=name) for name in ("plain", '=HYPERLINK("x")')]
+    reader = visit(render_report(write_run(tmp_path, rows, curves=False)))
+    box = reader.page.locator(".table", has_text="What was measured on")
+    box.get_by_role("button", name="Copy").click()
+    reader.page.wait_for_function("document.body.textContent.includes('Copied')")
+    copied = reader.page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert len(copied) == 3
+    assert not any(line.startswith("=") for line in copied)
 
 
 def test_a_keyboard_is_enough(visit, sizes_page):
