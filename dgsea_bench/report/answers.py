@@ -139,8 +139,8 @@ def _of_need(recommendations: Sequence[Recommendation], results: Sequence[Result
 def _place(items: Sequence[Recommendation], everything: Sequence[Recommendation]) -> str:
     """``at 400 to 4,000 genes``; with what tells them from others of these sizes that have another answer."""
     mine = [item.problem for item in items]
-    others = [item.problem for item in everything if item.problem not in mine]
-    sizes = {problem.genes for problem in mine}
+    known, sizes = set(mine), {problem.genes for problem in mine}
+    others = [item.problem for item in everything if item.problem not in known]
     alike = [problem for problem in others if problem.genes in sizes]
     return f"at {sizes_in_words(mine, others=others)}{_told_apart(mine, alike)}"
 

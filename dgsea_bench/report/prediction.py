@@ -1,6 +1,7 @@
 """What a page needs to tell of a problem that was not measured: each backend's costs and errors along sizes."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from operator import ge
 
@@ -73,11 +74,11 @@ def _way(name: str, results: Sequence[Result], colours: Mapping[str, str]) -> di
 
 def _base(results: Sequence[Result]) -> Problem:
     """Where lines along most sizes cross; of such problems one that most backends finished, the largest."""
-    done = [item.problem for item in results if item.done]
+    done = Counter(item.problem for item in results if item.done)
 
     def merit(problem: Problem) -> tuple[int, int, int, int]:
         along = [len({getattr(p, axis) for p in done if _on_line(p, problem, axis)}) for axis in AXES]
-        return along[0], along[1] + along[2], done.count(problem), problem.genes or 0
+        return along[0], along[1] + along[2], done[problem], problem.genes or 0
 
     return max(done, key=merit)
 
