@@ -110,14 +110,14 @@ def _ends(results: Sequence[Result]) -> list[dict[str, object]]:
     finished = [_sizes(item.problem) for item in results if all(row.status == "done" for row in item.rows)]
     for item in results:
         row = next((row for row in item.rows if row.status in FAILURES), None)
-        sizes = _sizes(item.problem)
-        if row and None not in sizes:
+        if row and None not in (item.problem.sets, item.problem.profiles):
+            sizes = _sizes(item.problem)
             outlived = any(all(map(ge, larger, sizes)) for larger in finished)
             found.append({"sizes": sizes, "status": row.status, "reason": row.reason or "", "outlived": outlived})
     return found
 
 
-def _sizes(problem: Problem) -> list[int | None]:
+def _sizes(problem: Problem) -> list[int]:
     return [getattr(problem, axis) for axis in AXES]
 
 
@@ -134,7 +134,7 @@ def _curve(results: Sequence[Result], axis: Axis, name: str, base: Problem) -> d
     if axis != "genes" and nodes and not nodes[0][0] <= getattr(base, axis) <= nodes[-1][0]:
         nodes = []
     slope = _slope(results, axis, metric, nodes) if name in COSTS else None
-    return {"nodes": [[_short(number) for number in node] for node in nodes], "slope": slope}
+    return {"nodes": [[size, *map(_short, values)] for size, *values in nodes], "slope": slope}
 
 
 def _slope(results: Sequence[Result], axis: Axis, metric: str, nodes: Sequence[Node]) -> list[float] | None:

@@ -225,6 +225,7 @@ def test_the_panel_interpolates_and_says_when_it_extrapolates(visit, sizes_page)
     assert rows["exact"]["known"] == "extrapolated 3.00 × beyond 4,000 genes"
     assert "Caution: extrapolated 3.00 × beyond 4,000 genes." in answer
     answer, _ = ask(reader, genes=1000, sets=500)
+    assert answer.startswith("Not known; on what was measured use exact: about 10.0 ms a step")
     assert "Caution: gene sets were not varied (20)." in answer
     answer, rows = ask(reader, genes="")
     assert answer == "genes: a whole number from 1 to 100,000,000 is wanted."

@@ -35,6 +35,11 @@ def test_nodes_are_what_was_measured():
     assert labels == ["exact", "nyswin[anchors=128]"], "classical GSEA is no contender"
 
 
+def test_sizes_are_not_rounded():
+    (node,) = curve(model_of([make_row("exact", 131072)]), "exact", "time")["nodes"]
+    assert node[0] == 131072
+
+
 @given(st.floats(0.2, 3.0), st.sampled_from([(400, 1000), (400, 1000, 4000), (400, 1000, 4000, 16000)]))
 def test_a_power_law_goes_on_with_its_exponent(exponent, sizes):
     rows = [make_row("exact", genes, accuracy(0) | cost(1e-6 * genes**exponent)) for genes in sizes]

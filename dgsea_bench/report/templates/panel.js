@@ -26,7 +26,8 @@ function relative(value) {
   if (value === 0) return "0";
   if (value < 1e-12) return "same to rounding";
   if (value < 1e-4) return value.toExponential(1);
-  return `${(100 * value).toFixed(100 * value < 9.995 ? 2 : 1)} %`;
+  const percent = 100 * value;
+  return `${percent.toFixed(percent < 9.995 ? 2 : percent < 99.95 ? 1 : 0)} %`;
 }
 
 // A value at a size: on a straight line between the measured neighbours, on logarithmic axes.
@@ -42,11 +43,12 @@ function between(nodes, size, column) {
 // What a curve says at a size: value, low, high, and how that is known: a place on the axis, and a warning.
 function along(curve, size, axis) {
   const { nodes, slope } = curve;
-  if (!nodes.length) return { values: [1, 1, 1], place: axis, warning: `not known to go with ${axis}` };
+  if (!nodes.length) return { values: [1, 1, 1], place: axis, warning: `not known to go with ${axis}`, fixed: true };
   const [first, last] = [nodes[0], nodes.at(-1)];
   const [fewest, most] = [first, last].map((node) => `${node[0].toLocaleString("en")} ${axis}`);
   if (nodes.length === 1 && size !== first[0]) {
-    return { values: first.slice(1), place: most, warning: `${axis} were not varied (${first[0].toLocaleString("en")})` };
+    const warning = `${axis} were not varied (${first[0].toLocaleString("en")})`;
+    return { values: first.slice(1), place: most, warning, fixed: true };
   }
   if (size < first[0]) {
     return { values: first.slice(1), place: fewest, warning: `taken as at ${fewest}, the fewest measured` };
@@ -147,7 +149,8 @@ function sentence(found, best, need, name) {
   const next = others.length ? ` The next, ${others[0].label}, takes ${threeDigits(others[0].time.values[0] / best.time.values[0])} times as long.` : "";
   const how = known(best);
   const basis = cautions(best).length ? ` Caution: ${how}.` : ` This is ${how}.`;
-  return `Use ${best.label}: about ${time} a step${memory}.${next}${basis}`;
+  const use = best.time.warnings.some(({ fixed }) => fixed) ? "Not known; on what was measured use" : "Use";
+  return `${use} ${best.label}: about ${time} a step${memory}.${next}${basis}`;
 }
 
 function panel(section) {
