@@ -25,8 +25,11 @@ def answer(recommendations: Sequence[Sequence[Recommendation]], results: Sequenc
     if len(by_label) > 1:
         most = max(by_label, key=lambda label: len(by_label[label]))
         parts = [f"{label} {_place(items, each)}" for label, items in by_label.items()]
-        told = wording.listed(parts) if len(parts) < 4 else f"{most} mostly, others at some sizes"
-        return f"{wording.capital(need.title)}, use {told}"
+        if len(parts) < 4:
+            return f"{wording.capital(need.title)}, use {wording.listed(parts)}"
+        if 2 * len(by_label[most]) <= len(chosen):
+            return f"{wording.capital(need.title)}, what to use differs from problem to problem"
+        return f"{wording.capital(need.title)}, use {most} mostly, others on some problems"
     label, where = next(iter(by_label)), " on a GPU" if need.on_gpu else ""
     against = _against_exact(label, chosen, results)
     if label == "exact":

@@ -100,8 +100,10 @@ def _backend(
         along = {axis: _curve(lines[axis], axis, name, base) for axis in AXES}
         if along["genes"]["nodes"]:
             curves[name] = along
-    ends = _ends([item for item in results if item.label == label])
-    return {"label": label, "colour": colour, "curves": curves if "time" in curves else {}, "ends": ends}
+    mine = [item for item in results if item.label == label]
+    flagged = [_sizes(item.problem) for item in mine if any(row.flags for row in item.done)]
+    found = {"curves": curves if "time" in curves else {}, "ends": _ends(mine), "flagged": flagged}
+    return {"label": label, "colour": colour, **found}
 
 
 def _ends(results: Sequence[Result]) -> list[dict[str, object]]:

@@ -267,7 +267,8 @@ def test_the_panel_judges_as_the_verdict_does(visit, tmp_path):
     rows = [make_row("exact", genes, accuracy(0) | cost(1.0)) for genes in (400, 1000, 4000)]
     flat = {name: value for name, value in (accuracy(0) | cost(0.1)).items() if not name.startswith("gradient")}
     rows += [make_row("nyswin", genes, flat) for genes in (400, 1000, 4000)]
-    rows += [make_row("fastsum", genes, accuracy(0) | cost(0.01)) for genes in (400, 4000)]
+    flagged = {"flags": ["unstable"]}
+    rows += [make_row("fastsum", genes, accuracy(0) | cost(0.01)).model_copy(update=flagged) for genes in (400, 4000)]
     rows += [make_row("fastsum", 1000, status="failed", reason="a bad day")]
     reader = visit(render_report(write_run(tmp_path, rows)))
     answer, told = ask(reader, genes=1000)
@@ -275,6 +276,7 @@ def test_the_panel_judges_as_the_verdict_does(visit, tmp_path):
     assert told["fastsum"]["known"] == "failed at 1,000 genes, 20 sets, 1 profile: a bad day"
     answer, told = ask(reader, genes=4000)
     assert answer.startswith("Use fastsum"), "larger ones finished"
+    assert told["fastsum"]["known"] == "measured, but flagged: see All cases"
 
 
 def test_the_theme_is_kept(visit, sizes_page):

@@ -279,6 +279,20 @@ def test_no_range_goes_across_a_size_with_another_answer():
     assert words(rows)[0] == "Exact to 1e-6, use exact at 400 and 2,000 to 8,000 genes and fastsum at 1,000 genes"
 
 
+def test_what_is_used_on_few_problems_is_not_used_mostly():
+    winners = {400: "a", 1000: "b", 2000: "c", 4000: "d"}
+    rows = [
+        make_row(label, genes, accuracy(0) | cost(1 if label == winner else 2))
+        for genes, winner in winners.items()
+        for label in "abcd"
+    ]
+    assert words(rows)[0] == "Exact to 1e-6, what to use differs from problem to problem"
+    rows += [
+        make_row(label, genes, accuracy(0) | cost(1 + (label != "d"))) for label in "abcd" for genes in range(5, 9)
+    ]
+    assert words(rows)[0] == "Exact to 1e-6, use d mostly, others on some problems"
+
+
 def test_where_the_truth_is_missing_for_some_of_a_size():
     untold = {key: value for key, value in (accuracy(0) | cost(1)).items() if "error" not in key}
     rows = [make_row("exact", sets=50), make_row("exact", metrics=untold, without_truth="too many", sets=5000)]

@@ -89,6 +89,7 @@ function failure(backend, problem) {
 
 function told(backend, way, problem) {
   const found = { label: backend.label, colour: backend.colour, failure: failure(backend, problem) };
+  found.flagged = backend.flagged.some((sizes) => AXES.every((axis, k) => sizes[k] === problem[axis]));
   for (const [name, curves] of Object.entries(backend.curves)) found[name] = predicted(curves, way.base, problem);
   return found;
 }
@@ -122,7 +123,8 @@ function known(found) {
     return `${status} at ${told.join(", ")}${reason ? `: ${reason}` : ""}`;
   }
   const measured = ["time", "memory", "error", "gradient"].every((name) => found[name]?.measured !== false);
-  return cautions(found).join("; ") || (measured ? "measured" : "interpolated");
+  const how = !measured ? "interpolated" : found.flagged ? "measured, but flagged: see All cases" : "measured";
+  return cautions(found).join("; ") || how;
 }
 
 function cells(found, best, need) {
