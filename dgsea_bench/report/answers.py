@@ -51,8 +51,8 @@ def sentences(recommendations: Sequence[Sequence[Recommendation]], results: Sequ
         for each in same
     ]
     nothing = f" Nothing that is only {same[0][0].need.accuracy} {wording.listed(better, 'or')}." if same else ""
-    found = [f"{_of_need(first, results)}{nothing}"]
-    found = list(dict.fromkeys([*found, *[_of_need(each, results) for each in others if each not in same]]))
+    told = [_of_need(each, results) for each in others if each not in same]
+    found = list(dict.fromkeys([f"{_of_need(first, results)}{nothing}", *told]))
     if not any(item.need.on_gpu and item.measured for each in recommendations for item in each):
         found.append("On a GPU nothing was measured.")
     unknown = [item for item in first if item.errors_unknown]
@@ -84,7 +84,7 @@ def growth_sentence(run: Run) -> str:
     """How time grows with genes, on the lines with most sizes."""
     families = sorted(run.lines("genes").values(), key=lambda lines: -max(len(line.results) for line in lines))
     fitted = [
-        (f"{growth.slope:.2f} for {line.label}".replace("-", "−", growth.slope < 0), growth)
+        (f"{f'{growth.slope:.2f}'.replace('-', '−')} for {line.label}", growth)
         for line in (families[0] if families else [])
         if line.results[0].target == "dgsea" and (growth := line.growth("step_seconds"))
     ]
@@ -164,7 +164,7 @@ def _told_apart(mine: Sequence[Problem], others: Sequence[Problem]) -> str:
         )
         if set(values).isdisjoint(theirs) and len(values) <= MOST_VALUES:
             return f" {'on' if name == 'machine' else f'with {name}'} {wording.listed(values)}"
-    return " in some of the settings"
+    return ", on some of the problems"
 
 
 def _told(label: str, items: Sequence[Recommendation], results: Sequence[Result]) -> str:

@@ -269,6 +269,16 @@ def test_the_answer_tells_apart_what_is_of_one_size():
     assert words(rows)[0] == line
 
 
+def test_what_no_one_thing_tells_apart_is_told_of_some():
+    times = {("planted", 400): (1, 2), ("null", 400): (2, 1), ("planted", 1000): (2, 1), ("null", 1000): (1, 2)}
+    rows = [
+        make_row(label, genes, accuracy(0) | cost(seconds), generator=kind)
+        for (kind, genes), both in times.items()
+        for label, seconds in zip(("exact", "fastsum"), both)
+    ]
+    assert words(rows)[0].count("at 400 and 1,000 genes, on some of the problems") == 2
+
+
 def test_no_range_goes_across_a_size_with_another_answer():
     times = {400: (1, 2), 1000: (2, 1), 2000: (1, 2), 4000: (1, 2), 8000: (1, 2)}
     rows = [
