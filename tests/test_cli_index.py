@@ -84,7 +84,7 @@ def test_a_run_of_significance_has_its_own_verdict(call, here):
     write_run(here / "reports" / "ranks", [row])
     assert call("report", "--index")[0] == 0
     text = page_of(here / "reports")[1]
-    assert "dNES ranks pathways as NES does with a Spearman correlation of 0.900." in text
+    assert "The ranks of pathways by dNES and by NES have a Spearman correlation of 0.900." in text
     assert "Of the ten sets" not in text
 
 

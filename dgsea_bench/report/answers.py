@@ -1,10 +1,15 @@
 """The verdict in words: what to use, how sure that is, and what to know beside it."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 
 from dgsea_bench.report import wording
-from dgsea_bench.report.rows import Result, Run, sizes_in_words
+from dgsea_bench.report.rows import AXES, Problem, Result, Run, sizes_in_words
 from dgsea_bench.report.verdict import EXACT, Recommendation
+
+MOST_VALUES = 3
+"""Of a setting, by which problems are told apart in a sentence."""
 
 
 def answer(recommendations: Sequence[Sequence[Recommendation]], results: Sequence[Result]) -> str:
@@ -20,14 +25,17 @@ def answer(recommendations: Sequence[Sequence[Recommendation]], results: Sequenc
     if len(by_label) > 1:
         most = max(by_label, key=lambda label: len(by_label[label]))
         parts = [f"{label} {_place(items, each)}" for label, items in by_label.items()]
-        told = wording.listed(parts) if len(parts) < 4 else f"{most} mostly, others at some sizes"
-        return f"{wording.capital(need.title)}, use {told}"
-    label = next(iter(by_label))
+        if len(parts) < 4:
+            return f"{wording.capital(need.title)}, use {wording.listed(parts)}"
+        if 2 * len(by_label[most]) <= len(chosen):
+            return f"{wording.capital(need.title)}, what to use differs from problem to problem"
+        return f"{wording.capital(need.title)}, use {most} mostly, others on some problems"
+    label, where = next(iter(by_label)), " on a GPU" if need.on_gpu else ""
     against = _against_exact(label, chosen, results)
     if label == "exact":
-        return f"Use exact: nothing faster is {need.accuracy}, at {sizes_in_words([i.problem for i in chosen])}"
-    sizes = sizes_in_words([item.problem for item in chosen])
-    return f"Use {label}: {need.accuracy}{f' and {against}' if against else ''}, at {sizes}"
+        less = clearly("faster" if need.least == "step_seconds" else "leaner", chosen)
+        return f"Use exact{where}: nothing {less} is {need.accuracy}, {_place(chosen, each)}"
+    return f"Use {label}{where}: {need.accuracy}{f' and {against}' if against else ''}, {_place(chosen, each)}"
 
 
 def sentences(recommendations: Sequence[Sequence[Recommendation]], results: Sequence[Result]) -> list[str]:
@@ -36,21 +44,33 @@ def sentences(recommendations: Sequence[Sequence[Recommendation]], results: Sequ
         return [f"Nothing can be recommended: {_why(recommendations)}."]
     first, *others = [each for each in recommendations if any(item.measured for item in each)]
     same = [each for each in others if not each[0].need.on_gpu and _same(first, each)]
-    better = ["takes less memory" if each[0].need.least == "step_peak_mib" else "is faster" for each in same]
+    better = [
+        f"takes {clearly('less', each)} memory"
+        if each[0].need.least == "step_peak_mib"
+        else f"is {clearly('faster', each)}"
+        for each in same
+    ]
     nothing = f" Nothing that is only {same[0][0].need.accuracy} {wording.listed(better, 'or')}." if same else ""
-    found = [f"{_of_need(first, results)}{nothing}"]
-    found += [_of_need(each, results) for each in others if each not in same]
+    told = [_of_need(each, results) for each in others if each not in same]
+    found = list(dict.fromkeys([f"{_of_need(first, results)}{nothing}", *told]))
     if not any(item.need.on_gpu and item.measured for each in recommendations for item in each):
         found.append("On a GPU nothing was measured.")
-    unknown = [item.problem for item in first if item.errors_unknown]
+    unknown = [item for item in first if item.errors_unknown]
     if unknown:
-        place = sizes_in_words(unknown)
-        found.append(f"At {place} there is no truth, so errors are unknown and nothing is recommended.")
+        place = wording.capital(_place(unknown, first))
+        found.append(f"{place} there is no truth, so errors are unknown and nothing is recommended.")
     return found
 
 
 def _same(mine: Sequence[Recommendation], others: Sequence[Recommendation]) -> bool:
-    return all(a.chosen is b.chosen for a, b in zip(mine, others, strict=True))
+    """Whether there is an answer, and it is the same one."""
+    pairs = [(a.chosen, b.chosen) for a, b in zip(mine, others, strict=True)]
+    return any(a for a, _ in pairs) and all(a is b for a, b in pairs)
+
+
+def clearly(less: str, items: Sequence[Recommendation]) -> str:
+    """``faster``, or ``clearly faster`` where something is so, by no more than noise."""
+    return f"clearly {less}" if any(item.margin and item.margin.factor < 1 for item in items) else less
 
 
 def _why(recommendations: Sequence[Sequence[Recommendation]]) -> str:
@@ -64,16 +84,17 @@ def growth_sentence(run: Run) -> str:
     """How time grows with genes, on the lines with most sizes."""
     families = sorted(run.lines("genes").values(), key=lambda lines: -max(len(line.results) for line in lines))
     fitted = [
-        (f"{growth.slope:.2f} for {line.label}", growth)
+        (f"{f'{growth.slope:.2f}'.replace('-', '−')} for {line.label}", growth)
         for line in (families[0] if families else [])
         if line.results[0].target == "dgsea" and (growth := line.growth("step_seconds"))
     ]
     if not fitted:
         return ""
-    low, high = min(item.sizes[0] for _, item in fitted), max(item.sizes[1] for _, item in fitted)
-    powers = wording.listed([text for text, _ in fitted])
+    ranges = {text: f"{growth.sizes[0]:,.0f} to {growth.sizes[1]:,.0f}" for text, growth in fitted}
+    usual = Counter(ranges.values()).most_common(1)[0][0]
+    powers = wording.listed([f"{text}{'' if over == usual else f' ({over})'}" for text, over in ranges.items()])
     where = f" on {dict(families[0][0].family.settings)['machine']}" if "machine" in run.varying else ""
-    return f"From {low:,.0f} to {high:,.0f} genes, time grows{where} as the number of genes to the power of {powers}."
+    return f"From {usual} genes, time grows{where} as the number of genes to the power of {powers}."
 
 
 def flags_sentence(run: Run) -> str:
@@ -108,7 +129,8 @@ def _of_need(recommendations: Sequence[Recommendation], results: Sequence[Result
     by_label = _by_label(recommendations)
     need = recommendations[0].need
     if not by_label:
-        return f"No backend measured here is {need.title}."
+        why = _why([recommendations])
+        return f"On a GPU {why}." if need.on_gpu else f"{wording.capital(why)}."
     parts = [
         f"{label} {_place(items, recommendations)}{_told(label, items, results)}" for label, items in by_label.items()
     ]
@@ -118,11 +140,31 @@ def _of_need(recommendations: Sequence[Recommendation], results: Sequence[Result
 
 
 def _place(items: Sequence[Recommendation], everything: Sequence[Recommendation]) -> str:
-    """``at 400 to 4,000 genes``; with the kinds of scores where other kinds of these sizes have another answer."""
-    sizes, mine = {item.problem.genes for item in items}, {item.problem for item in items}
-    shared = any(item.problem.genes in sizes and item.problem not in mine for item in everything)
-    kinds = wording.listed(list(dict.fromkeys(item.problem.scores for item in items)))
-    return f"at {sizes_in_words([item.problem for item in items])}" + (f" on {kinds} scores" if shared else "")
+    """``at 400 to 4,000 genes``; with what tells them from others of these sizes that have another answer."""
+    mine = [item.problem for item in items]
+    known, sizes = set(mine), {problem.genes for problem in mine}
+    others = [item.problem for item in everything if item.problem not in known]
+    alike = [problem for problem in others if problem.genes in sizes]
+    return f"at {sizes_in_words(mine, others=others)}{_told_apart(mine, alike)}"
+
+
+def _told_apart(mine: Sequence[Problem], others: Sequence[Problem]) -> str:
+    """What no other one has in common with them: `` on tied scores``, `` with 50 sets``, `` with tau_rank 0.3``."""
+    if not others:
+        return ""
+    kinds = list(dict.fromkeys(problem.scores for problem in mine))
+    if set(kinds).isdisjoint(problem.scores for problem in others):
+        return f" on {wording.listed(kinds)} scores"
+    for axis in AXES[1:]:
+        if {getattr(problem, axis) for problem in mine}.isdisjoint(getattr(problem, axis) for problem in others):
+            return f" with {sizes_in_words(mine, axis, others)}"
+    for name, _ in mine[0].settings:
+        values, theirs = (
+            list(dict.fromkeys(dict(problem.settings).get(name, "none") for problem in each)) for each in (mine, others)
+        )
+        if set(values).isdisjoint(theirs) and len(values) <= MOST_VALUES:
+            return f" {'on' if name == 'machine' else f'with {name}'} {wording.listed(values)}"
+    return ", on some of the problems"
 
 
 def _told(label: str, items: Sequence[Recommendation], results: Sequence[Result]) -> str:
@@ -150,14 +192,16 @@ def how_sure(items: Sequence[Recommendation]) -> str:
     if tied:
         rivals = [
             *(rival.label for item in tied for rival in item.rivals),
-            *(item.margin.rival.label for item in tied if item.margin),
+            *(item.margin.rival.label for item in tied if item.margin and item.margin.low <= 1),
         ]
         names = wording.listed(list(dict.fromkeys(rivals)), "or")
         where = "" if len(tied) == len(items) else f" on {len(tied)} of {len(items)} problems"
         return f"within noise of {names}{where}" if time else f"{names} takes as little{where}"
     nearest = min(margins, key=lambda margin: margin.low)
-    factor = wording.times(nearest.low)
     names = wording.listed(list(dict.fromkeys(margin.rival.label for margin in margins)), "or")
+    if math.isinf(nearest.low):
+        return f"too little to be measured; the next best, {names}, takes more"
+    factor = wording.times(nearest.low)
     return f"the next best, {names}, takes at least {factor} times {'as long' if time else 'as much'}"
 
 
@@ -174,4 +218,9 @@ def _against_exact(label: str, items: Sequence[Recommendation], results: Sequenc
     if label == "exact" or not ratios:
         return ""
     told = wording.span(ratios, lambda ratio: wording.times(ratio or 0.0))
-    return f"{told} times as fast as exact" if least == "step_seconds" else f"exact takes {told} times as much"
+    where = " where both were measured" if len(ratios) < len(pairs) else ""
+    return (
+        f"{told} times as fast as exact{where}"
+        if least == "step_seconds"
+        else f"exact takes {told} times as much{where}"
+    )

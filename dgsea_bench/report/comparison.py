@@ -268,7 +268,7 @@ def _error_cell(change: Change) -> Cell:
     first = [text for metric, text in texts if metric != "gradient_error"]
     gradient = [f"gradient {text}" for metric, text in texts if metric == "gradient_error"]
     after = next((error.after for error in change.errors if error.metric != "gradient_error"), None)
-    return Cell("; ".join(first) or wording.UNKNOWN, "; ".join(gradient), warn=change.worse, value=after)
+    return Cell("; ".join(first) or wording.UNKNOWN, "; ".join(gradient), warn=change.worse, place=after)
 
 
 def _all_cases(comparison: Comparison, names: Names) -> Section:

@@ -61,7 +61,8 @@ class Cell:
 
     Attributes:
         note: small lines below. warn: what a reader must not overlook.
-        value: the number that the text stands for, by which the column is sorted; texts sort as texts.
+        value: the number that the text stands for, by which the column is sorted, and which is saved in its stead.
+        place: a number to sort by, where the text says something else or more; without either, texts sort as texts.
         colour: of a spot before the text, a backend's on every page.
         link: where the text leads: an address relative to the page, percent-encoded.
     """
@@ -71,18 +72,28 @@ class Cell:
     warn: bool = False
     strong: bool = False
     value: float | None = None
+    place: float | None = None
     colour: str = ""
     link: str = ""
 
     @property
     def exactly(self) -> str:
-        """`value` as short as sorting and copying need it."""
-        return "" if self.value is None or not math.isfinite(self.value) else f"{self.value:.6g}"
+        """`value` as short as sorting and saving need it."""
+        return _exactly(self.value)
+
+    @property
+    def sorted_by(self) -> str:
+        """The same of `place`."""
+        return _exactly(self.place)
 
     @property
     def spot(self) -> str:
         """The name of the colour."""
         return VARIABLES[self.colour]
+
+
+def _exactly(number: float | None) -> str:
+    return "" if number is None or not math.isfinite(number) else f"{number:.6g}"
 
 
 def number_cell(

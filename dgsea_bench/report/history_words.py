@@ -248,7 +248,7 @@ def regression(curve: Curve) -> Step:
 
 
 def since_text(curves: Sequence[Curve]) -> str:
-    """`` at d9fbba3f``, of several commits ``, 3 of them at d9fbba3f``."""
+    """`` since d9fbba3f``, of several commits `` (3 since d9fbba3f)``."""
     found = Counter(turned_at(curve) for curve in curves)
     commit, count = found.most_common(1)[0]
     if len(found) == 1:
@@ -274,7 +274,7 @@ def remarks(curve: Curve) -> list[str]:
 
 
 def verdict_sentence(history: History) -> str:
-    """The answer: ``2 of 290 tracked numbers got worse (1 since d9fbba3f), 3 got better``."""
+    """The answer: ``Of 290 tracked numbers over 40 commits, 2 got worse since d9fbba3f, 3 got better``."""
     judgements = [(curve, judged(curve)) for curve in history.curves if not curve.skipped]
     by = {name: [curve for curve, found in judgements if found == name] for name in ("fails", "worse", "better")}
     total = wording.plural(len(judgements), "tracked number")

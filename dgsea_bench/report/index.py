@@ -133,7 +133,7 @@ def _run_row(path: Path, run: Run, directory: Path, folder: Path) -> list[Cell]:
             strong=True,
             link=_address(path / "index.html", folder) if has_page else "",
         ),
-        Cell(sizes_in_words(run.problems), value=max((problem.genes or 0 for problem in run.problems), default=0)),
+        Cell(sizes_in_words(run.problems), place=max((problem.genes or 0 for problem in run.problems), default=0)),
         Cell(" ".join(_verdict(run)) or wording.UNKNOWN),
         Cell("; ".join(dict.fromkeys(machine_name(row.environment_id, run.environments) for row in run.rows))),
         Cell(wording.listed(_commits(run)) or wording.UNKNOWN),

@@ -1,8 +1,11 @@
 """What a page needs to tell of a problem that was not measured: each backend's costs and errors along sizes."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from operator import ge
 
+from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.report import plots, wording
 from dgsea_bench.report.canvas import VARIABLES
 from dgsea_bench.report.rows import AXES, Axis, Line, Problem, Result, Run
@@ -62,7 +65,7 @@ def _way(name: str, results: Sequence[Result], colours: Mapping[str, str]) -> di
     sizes = {axis: sorted({getattr(item.problem, axis) for item in lines[axis] if item.done}) for axis in AXES}
     labels = list(dict.fromkeys(item.label for item in results))
     backends = [
-        _backend(label, colours[label], {axis: _of_label(lines[axis], label, axis) for axis in AXES}, results)
+        _backend(label, colours[label], base, {axis: _of_label(lines[axis], label, axis) for axis in AXES}, results)
         for label in labels
     ]
     at = {axis: getattr(base, axis) for axis in AXES}
@@ -71,11 +74,11 @@ def _way(name: str, results: Sequence[Result], colours: Mapping[str, str]) -> di
 
 def _base(results: Sequence[Result]) -> Problem:
     """Where lines along most sizes cross; of such problems one that most backends finished, the largest."""
-    done = [item.problem for item in results if item.done]
+    done = Counter(item.problem for item in results if item.done)
 
     def merit(problem: Problem) -> tuple[int, int, int, int]:
         along = [len({getattr(p, axis) for p in done if _on_line(p, problem, axis)}) for axis in AXES]
-        return along[0], along[1] + along[2], done.count(problem), problem.genes or 0
+        return along[0], along[1] + along[2], done[problem], problem.genes or 0
 
     return max(done, key=merit)
 
@@ -90,23 +93,38 @@ def _of_label(results: Sequence[Result], label: str, axis: Axis) -> tuple[Result
 
 
 def _backend(
-    label: str, colour: str, lines: Mapping[Axis, tuple[Result, ...]], results: Sequence[Result]
+    label: str, colour: str, base: Problem, lines: Mapping[Axis, tuple[Result, ...]], results: Sequence[Result]
 ) -> dict[str, object]:
     curves: dict[str, Mapping[Axis, Mapping[str, object]]] = {}
     for name in QUANTITIES:
-        along = {axis: _curve(lines[axis], axis, name) for axis in AXES}
+        along = {axis: _curve(lines[axis], axis, name, base) for axis in AXES}
         if along["genes"]["nodes"]:
             curves[name] = along
-    ends = [
-        [*(getattr(item.problem, axis) for axis in AXES), item.rows[0].status, item.rows[0].reason or ""]
-        for item in results
-        if item.label == label and not item.done
-    ]
-    cost = next(item.cost for item in results if item.label == label)
-    return {"label": label, "colour": colour, "cost": cost, "curves": curves if "time" in curves else {}, "ends": ends}
+    mine = [item for item in results if item.label == label]
+    flagged = [_sizes(item.problem) for item in mine if any(row.flags for row in item.done)]
+    found = {"curves": curves if "time" in curves else {}, "ends": _ends(mine), "flagged": flagged}
+    return {"label": label, "colour": colour, **found}
 
 
-def _curve(results: Sequence[Result], axis: Axis, name: str) -> dict[str, object]:
+def _ends(results: Sequence[Result]) -> list[dict[str, object]]:
+    """Where a backend failed, on any seed; `outlived` where it finished a larger problem. Left out is not failed."""
+    found: list[dict[str, object]] = []
+    finished = [_sizes(item.problem) for item in results if all(row.status == "done" for row in item.rows)]
+    for item in results:
+        row = next((row for row in item.rows if row.status in FAILURES), None)
+        if row and None not in (item.problem.sets, item.problem.profiles):
+            sizes = _sizes(item.problem)
+            outlived = any(all(map(ge, larger, sizes)) for larger in finished)
+            found.append({"sizes": sizes, "status": row.status, "reason": row.reason or "", "outlived": outlived})
+    return found
+
+
+def _sizes(problem: Problem) -> list[int]:
+    return [getattr(problem, axis) for axis in AXES]
+
+
+def _curve(results: Sequence[Result], axis: Axis, name: str, base: Problem) -> dict[str, object]:
+    """Along sets and profiles only where it goes through the base, from which factors count."""
     metric = QUANTITIES[name]
     pick: Callable[[Result, str], float | None] = Result.typical if name in COSTS else Result.worst
     nodes: list[Node] = []
@@ -115,8 +133,10 @@ def _curve(results: Sequence[Result], axis: Axis, name: str) -> dict[str, object
         if value is not None:
             low, high = item.interval(metric) if name in COSTS else (value, value)
             nodes.append((getattr(item.problem, axis), value, low, high))
+    if axis != "genes" and nodes and not nodes[0][0] <= getattr(base, axis) <= nodes[-1][0]:
+        nodes = []
     slope = _slope(results, axis, metric, nodes) if name in COSTS else None
-    return {"nodes": [[_short(number) for number in node] for node in nodes], "slope": slope}
+    return {"nodes": [[size, *map(_short, values)] for size, *values in nodes], "slope": slope}
 
 
 def _slope(results: Sequence[Result], axis: Axis, metric: str, nodes: Sequence[Node]) -> list[float] | None:

@@ -74,7 +74,7 @@ def trend_heading(lines: Sequence[Line], quantity: Quantity) -> str:
     """What is so at the largest size that was measured."""
     found = {line.label: points for line in lines if (points := points_of(line, quantity))}
     if not found:
-        return f"{capital(quantity.subject)}: not known at any size"
+        return f"{capital(quantity.subject)} of dGSEA: not known at any size"
     largest = max(points[-1][0] for points in found.values())
     there = {label: points[-1][1] for label, points in found.items() if points[-1][0] == largest}
     place = f"{largest:,} {lines[0].axis}"
@@ -184,6 +184,8 @@ def _compared(there: dict[str, float], place: str, quantity: Quantity) -> str:
     low, high = quantity.form(there[best]), quantity.form(there[worst])
     if len(there) == 1:
         return f"At {place} {best} takes {low}"
+    if low == high:
+        return f"At {place} every backend takes {low}"
     least = "fastest" if quantity.metric == TIME.metric else "leanest"
     return f"At {place} {best} is {least} with {low}; {worst} takes {high}"
 

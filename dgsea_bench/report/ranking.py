@@ -60,7 +60,7 @@ def ranking_answer(run: Run) -> str:
     if not soft:
         return "Whether dNES ranks pathways as GSEA does was not measured"
     medians = wording.span([item.typical("nes_spearman") for item in soft], wording.share)
-    return f"dNES ranks pathways as NES does with a Spearman correlation of {medians}"
+    return f"The ranks of pathways by dNES and by NES have a Spearman correlation of {medians}"
 
 
 def ranking_sentences(run: Run) -> list[str]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from dgsea_bench.bench.results import Row, RunDirectory
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.profiles import in_words
+from dgsea_bench.report.wording import listed
 
 Axis = Literal["genes", "sets", "profiles"]
 AXES: tuple[Axis, ...] = ("genes", "sets", "profiles")
@@ -360,14 +362,19 @@ def kind_of_scores(row: Row) -> str:
     return f"{name}{changed} × {Path(str(source['gene_sets'])).name}"
 
 
-def sizes_in_words(problems: Sequence[Problem], axis: Axis = "genes") -> str:
-    """``400 genes``, ``400 and 978 genes``, ``400 to 4,000 genes``."""
-    sizes = sorted({size for problem in problems if (size := getattr(problem, axis)) is not None})
+def sizes_in_words(problems: Sequence[Problem], axis: Axis = "genes", others: Sequence[Problem] = ()) -> str:
+    """``400 genes``, ``400 and 978 genes``, ``400 to 4,000 genes``; no range across a size that only `others` have."""
+    sizes, known = (
+        {size for problem in each if (size := getattr(problem, axis)) is not None}
+        for each in (problems, [*problems, *others])
+    )
     if not sizes:
         return f"an unknown number of {axis}"
-    noun = axis[:-1] if sizes == [1] else axis
-    texts = [f"{size:,}" for size in sizes]
-    return f"{texts[0]} to {texts[-1]} {noun}" if len(texts) > 2 else f"{' and '.join(texts)} {noun}"
+    texts: list[str] = []
+    for mine, group in groupby(sorted(known), key=sizes.__contains__):
+        run = [f"{size:,}" for size in group] if mine else []
+        texts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else run
+    return f"{listed(texts)} {axis[:-1] if sizes == {1} else axis}"
 
 
 def _source_key(row: Row) -> str:

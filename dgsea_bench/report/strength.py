@@ -187,7 +187,7 @@ def _table(run: Run, found: Sequence[Signatures], measures: Sequence[Measure], t
 def _cells(run: Run, item: Signatures, third: Third, measures: Sequence[Measure]) -> list[Cell]:
     frame = item.thirds[third]
     backend = plots.backend_cell(run, item.result.label)
-    responding = Cell(_range(frame["responding"]), value=float(frame["responding"].min()))
+    responding = Cell(_range(frame["responding"]), place=float(frame["responding"].min()))
     cells = [backend, Cell(third), number_cell(len(frame), wording.count), responding]
     for measure in measures:
         values, form = item.known(measure.column, third), measure.quantity.form

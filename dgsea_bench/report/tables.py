@@ -8,7 +8,7 @@ from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.data.profiles import in_words
 from dgsea_bench.report import plots, wording
-from dgsea_bench.report.answers import how_sure
+from dgsea_bench.report.answers import clearly, how_sure
 from dgsea_bench.report.content import Cell, Table
 from dgsea_bench.report.rows import FILES, SCORES_FILES, Problem, Result, Run
 from dgsea_bench.report.verdict import CLOSE, EXACT, Group, Need, Recommendation
@@ -53,7 +53,7 @@ def _measured(group: Group, need: Need) -> bool:
 def _problem_cell(run: Run, group: Group, number: int) -> Cell:
     names = [name for name in run.varying if name not in SCORES_FILES]
     notes = [wording.listed(group.kinds) + " scores", group.problem.differing(names)]
-    return Cell(size_in_words(group.problem), "\n".join(note for note in notes if note), value=number)
+    return Cell(size_in_words(group.problem), "\n".join(note for note in notes if note), place=number)
 
 
 def _verdict_cell(run: Run, group: Group, need: Need, strictest: Need) -> Cell:
@@ -69,11 +69,18 @@ def _verdict_cell(run: Run, group: Group, need: Need, strictest: Need) -> Cell:
     pairs = zip(members, _of_need(group, strictest), strict=True)
     same = need is not strictest and all(mine.chosen is other.chosen for mine, other in pairs)
     if same and need.least == strictest.least:
-        lines = ["the same: nothing less exact is faster"]
+        lines = [f"the same: nothing less exact is {clearly('faster', members)}"]
     else:
         lines = [wording.span(costs, form), *([] if same else [lost(chosen)]), *_sureness(members)]
+    lines += [where] if (where := _elsewhere(chosen[0].problem, group.problem)) else []
     colour = plots.look_of(run)[chosen[0].label].colour
-    return Cell(chosen[0].label, "\n".join(lines), strong=True, value=costs[0], colour=colour)
+    return Cell(chosen[0].label, "\n".join(lines), strong=True, place=costs[0], colour=colour)
+
+
+def _elsewhere(problem: Problem, other: Problem) -> str:
+    """The machine and threads that a number is of, where they are not those that its row is on."""
+    theirs = dict(other.settings)
+    return problem.differing([name for name in ("threads", "machine") if name in theirs], theirs)
 
 
 def lost(chosen: Sequence[Result]) -> str:
@@ -135,7 +142,7 @@ def _case_table(run: Run, rows: Sequence[Row], title: str, metrics: Sequence[str
     for row in rows:
         problem = run.problem(row)
         notes = [f"{problem.scores} scores", problem.differing(run.varying), _seed(run, row)]
-        where = Cell(size_text(problem), ", ".join(note for note in notes if note), value=numbers[problem])
+        where = Cell(size_text(problem), ", ".join(note for note in notes if note), place=numbers[problem])
         body.append([where, plots.backend_cell(run, row.label), *[_metric_cell(row, name) for name in metrics]])
     header = [SIZES_HEADER, "backend", *[name.replace("_", " ") for name in metrics]]
     without = sorted({row.without_truth for row in rows if row.without_truth})
@@ -196,7 +203,7 @@ def inputs_table(run: Run) -> Table | None:
         sizes = f"{fact['smallest_set']:,} to {fact['largest_set']:,}" if "smallest_set" in fact else wording.UNKNOWN
         ties = f"{fact['tied_share']:.1%}".replace("%", " %") if "tied_share" in fact else wording.UNKNOWN
         name = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
-        genes = Cell(sizes, value=fact.get("smallest_set"))
+        genes = Cell(sizes, place=fact.get("smallest_set"))
         tied = Cell(ties, value=fact.get("tied_share"))
         body.append([name, genes, tied, Cell(dropped or "none"), _source_cell(measured[problem])])
     header = ["scores, genes × sets × profiles", "genes per set", "tied genes", "sets left out", "read from"]

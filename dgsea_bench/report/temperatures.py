@@ -59,17 +59,18 @@ def temperatures(run: Run) -> Section | None:
 
 def temperatures_answer(run: Run) -> str:
     """The section in a line: where dNES comes closest to NES; empty where the temperatures were not varied."""
-    maps_of_agreement = [known for item in _maps(run) if (known := item.known("nes_spearman"))]
-    if not maps_of_agreement:
+    of_agreement = [(item, known) for item in _maps(run) if (known := item.known("nes_spearman"))]
+    if not of_agreement:
         return ""
-    known = max(maps_of_agreement, key=len)
+    item, known = max(of_agreement, key=lambda each: len(each[1]))
+    where = f" ({item.where}, {item.label})" if len(of_agreement) > 1 else ""
     best = max(known, key=lambda at: known[at])
     tau_rank, _, tau_abs = PRESETS["recommended"]
     usual = known.get((tau_rank, tau_abs))
     beside = f", {wording.share(usual)} at the recommended {tau_rank:g} and {tau_abs:g}" if usual is not None else ""
     return (
         f"dNES is closest to NES at tau_rank {best[0]:g} and tau_abs {best[1]:g}: "
-        f"a Spearman correlation of {wording.share(known[best])}{beside}"
+        f"a Spearman correlation of {wording.share(known[best])}{beside}{where}"
     )
 
 

@@ -147,8 +147,10 @@ def _for_problem(problem: Problem, results: Sequence[Result], need: Need) -> Rec
     accurate = [result for result in rivals if meets(result, need, gradient_known=gradient_known)]
     if not accurate:
         return Recommendation(problem, need, None, why=f"no backend measured here is {need.accuracy}")
-    chosen, *as_good = _best(accurate, need.least)
-    others = [result for result in accurate if result is not chosen]
+    fastest = min(accurate, key=lambda result: _cost(result, need.least)).problem
+    here = [result for result in accurate if result.problem == fastest]  # of several GPUs that one: they do not compare
+    chosen, *as_good = _best(here, need.least)
+    others = [result for result in here if result is not chosen]
     margin = min((_margin(chosen, other, need.least) for other in others), key=_factor, default=None)
     return Recommendation(problem, need, chosen, tuple(as_good), margin)
 
@@ -174,7 +176,8 @@ def _margin(chosen: Result, rival: Result, least: Cost) -> Margin:
         factor = _ratio(_cost(rival, least), _cost(chosen, least))
         return Margin(rival, factor, factor, factor)
     (mine_low, mine_high), (low, high) = chosen.interval(least), rival.interval(least)
-    return Margin(rival, _ratio(_cost(rival, least), _cost(chosen, least)), low / mine_high, high / mine_low)
+    factor = _ratio(_cost(rival, least), _cost(chosen, least))
+    return Margin(rival, factor, _ratio(low, mine_high), _ratio(high, mine_low))
 
 
 def _factor(margin: Margin) -> float:
@@ -193,9 +196,12 @@ def _inaccuracy(result: Result) -> tuple[float, float, float]:
 
 def _why_no_contender(results: Sequence[Result], need: Need) -> tuple[str, bool]:
     """The reason, and whether it is that errors are unknown."""
-    rows = [row for result in results if result.target == "dgsea" for row in result.done]
+    soft = [result for result in results if result.target == "dgsea"]
+    if not soft:
+        return "no dGSEA backend was measured", False
+    rows = [row for result in soft for row in result.done]
     if not rows:
-        reasons = {row.reason for result in results if result.target == "dgsea" for row in result.rows}
+        reasons = {row.reason for result in soft for row in result.rows}
         shared = f": {reasons.pop()}" if len(reasons) == 1 and all(reasons) else ""
         return f"no dGSEA backend finished{shared}", False
     if not any("value_error_scaled" in row.metrics for row in rows):

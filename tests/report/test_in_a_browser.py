@@ -181,6 +181,13 @@ def test_a_backend_is_hidden_everywhere(visit, sizes_page):
     assert "nyswin[anchors=128]" in reader.column(box.locator("table"), 1)
 
 
+def saved(reader, title):
+    """What a table is saved as: a dictionary for each row."""
+    with reader.page.expect_download() as download:
+        reader.page.locator(".table", has_text=title).get_by_role("button", name="Save CSV").click()
+    return list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+
+
 def ask(reader, **fields):
     """Fill in the panel, and read the answer and the table, a dictionary of texts by backend."""
     form = reader.page.locator(".panel form")
@@ -218,6 +225,7 @@ def test_the_panel_interpolates_and_says_when_it_extrapolates(visit, sizes_page)
     assert rows["exact"]["known"] == "extrapolated 3.00 × beyond 4,000 genes"
     assert "Caution: extrapolated 3.00 × beyond 4,000 genes." in answer
     answer, _ = ask(reader, genes=1000, sets=500)
+    assert answer.startswith("Not known; on what was measured use exact: about 10.0 ms a step")
     assert "Caution: gene sets were not varied (20)." in answer
     answer, rows = ask(reader, genes="")
     assert answer == "genes: a whole number from 1 to 100,000,000 is wanted."
@@ -232,11 +240,43 @@ def test_the_panel_knows_of_failures_and_of_all_axes(visit, tmp_path):
     reader = visit(render_report(write_run(tmp_path, rows)))
     answer, told = ask(reader, genes=9000, sets=20, tolerance="Infinity")
     assert answer.startswith("Use nyswin[anchors=128]")
-    assert told["exact"]["known"] == "out of memory at 8,000 genes: more than 20 GiB"
+    assert told["exact"]["known"] == "out of memory at 8,000 genes, 20 sets, 1 profile: more than 20 GiB"
     answer, told = ask(reader, genes=9000, tolerance="1e-6")
     assert answer == "No backend measured here is within 1e-6 on this problem."
     _, told = ask(reader, genes=1000, sets=80)
     assert told["exact"]["time"] == "40.0 ms"
+
+
+def test_the_panel_says_what_it_does_not_know(visit, tmp_path):
+    untold = {key: value for key, value in (accuracy(0) | cost(1.6)).items() if "error" not in key}
+    rows = [*three_sizes(), make_row("exact", 40000, untold, without_truth="beyond the limit")]
+    rows += [make_row("exact", 1000, accuracy(0) | cost(0.01 * sets / 20), sets=sets) for sets in (40, 80)]
+    rows += [make_row("exact", 1000, accuracy(0) | cost(0.01 * profiles), profiles=profiles) for profiles in (2, 4)]
+    reader = visit(render_report(write_run(tmp_path, rows)))
+    answer, told = ask(reader, genes=40000, tolerance="1e-6")
+    assert told["exact"]["known"] == "error taken as at 4,000 genes, the most measured", "the time alone is measured"
+    assert "Caution: error taken as at 4,000 genes" in answer
+    _, told = ask(reader, genes=1000, profiles=4)
+    assert told["exact"]["known"] == "measured"
+    _, told = ask(reader, genes=1000, profiles=4, sets=80)
+    assert told["exact"]["time"] == "160 ms"
+    assert told["exact"]["known"] == "interpolated", "each was measured, not both at once"
+
+
+def test_the_panel_judges_as_the_verdict_does(visit, tmp_path):
+    rows = [make_row("exact", genes, accuracy(0) | cost(1.0)) for genes in (400, 1000, 4000)]
+    flat = {name: value for name, value in (accuracy(0) | cost(0.1)).items() if not name.startswith("gradient")}
+    rows += [make_row("nyswin", genes, flat) for genes in (400, 1000, 4000)]
+    flagged = {"flags": ["unstable"]}
+    rows += [make_row("fastsum", genes, accuracy(0) | cost(0.01)).model_copy(update=flagged) for genes in (400, 4000)]
+    rows += [make_row("fastsum", 1000, status="failed", reason="a bad day")]
+    reader = visit(render_report(write_run(tmp_path, rows)))
+    answer, told = ask(reader, genes=1000)
+    assert answer.startswith("Use exact"), "nyswin has no gradient, and fastsum failed there"
+    assert told["fastsum"]["known"] == "failed at 1,000 genes, 20 sets, 1 profile: a bad day"
+    answer, told = ask(reader, genes=4000)
+    assert answer.startswith("Use fastsum"), "larger ones finished"
+    assert told["fastsum"]["known"] == "measured, but flagged: see All cases"
 
 
 def test_the_theme_is_kept(visit, sizes_page):
@@ -261,16 +301,51 @@ def test_figures_and_tables_are_saved_and_copied(visit, sizes_page):
     lines = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
     assert {line["backend"] for line in lines} == {"nyswin[anchors=128]"}
     box = reader.page.locator(".table", has_text="Cost of every finished case")
-    with reader.page.expect_download() as download:
-        box.get_by_role("button", name="Save CSV").click()
-    lines = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
-    exact = [line for line in lines if line["backend"] == "exact"]
+    exact = [line for line in saved(reader, "Cost of every finished case") if line["backend"] == "exact"]
     assert [float(line["step seconds"]) for line in exact] == pytest.approx([0.0016, 0.01, 0.16])
     box.get_by_role("button", name="Copy").click()
     reader.page.wait_for_function("document.body.textContent.includes('Copied')")
     copied = reader.page.evaluate("navigator.clipboard.readText()")
     assert copied.splitlines()[0].startswith("genes × sets × profiles\tbackend\tforward seconds")
     assert len(copied.splitlines()) == 10
+
+
+def test_what_is_more_than_a_number_is_saved_as_it_reads(visit, sizes_page):
+    reader = visit(sizes_page)
+    assert {line["exact to 1e-6"] for line in saved(reader, "For this problem and need")} == {"exact"}
+    assert {line["genes per set"] for line in saved(reader, "What was measured on")} == {"15 to 200"}
+
+
+def test_backends_of_one_colour_are_hidden_together(visit, tmp_path):
+    labels = ["exact", *(f"nyswin[anchors={number}]" for number in range(8))]
+    reader = visit(render_report(write_run(tmp_path, [make_row(label) for label in labels], curves=False)))
+    chips = reader.page.locator(".chips button")
+    assert chips.count() == len({chip.locator("i").get_attribute("class") for chip in chips.all()}) < len(labels)
+    chip = reader.page.locator(".chips button", has_text="nyswin[anchors=1]")
+    hidden = chip.inner_text().split(", ")
+    assert len(hidden) > 1
+    chip.click()
+    table = reader.page.locator(".table", has_text="Cost of every finished case").locator("table")
+    assert set(reader.column(table, 1)) == set(labels) - set(hidden)
+
+
+def test_hiding_a_backend_hides_no_answer(visit, sizes_page):
+    reader = visit(sizes_page)
+    table = reader.page.locator(".verdict table").first
+    before = reader.column(table, 0)
+    reader.page.locator(".chips").get_by_role("button", name="exact").click()
+    assert reader.column(table, 0) == before
+
+
+def test_no_text_that_is_copied_is_a_formula(visit, tmp_path):
+    rows = [make_row("exact", generator=name) for name in ("plain", '=HYPERLINK("x")')]
+    reader = visit(render_report(write_run(tmp_path, rows, curves=False)))
+    box = reader.page.locator(".table", has_text="What was measured on")
+    box.get_by_role("button", name="Copy").click()
+    reader.page.wait_for_function("document.body.textContent.includes('Copied')")
+    copied = reader.page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert len(copied) == 3
+    assert not any(line.startswith("=") for line in copied)
 
 
 def test_a_keyboard_is_enough(visit, sizes_page):

@@ -35,6 +35,11 @@ def test_nodes_are_what_was_measured():
     assert labels == ["exact", "nyswin[anchors=128]"], "classical GSEA is no contender"
 
 
+def test_sizes_are_not_rounded():
+    (node,) = curve(model_of([make_row("exact", 131072)]), "exact", "time")["nodes"]
+    assert node[0] == 131072
+
+
 @given(st.floats(0.2, 3.0), st.sampled_from([(400, 1000), (400, 1000, 4000), (400, 1000, 4000, 16000)]))
 def test_a_power_law_goes_on_with_its_exponent(exponent, sizes):
     rows = [make_row("exact", genes, accuracy(0) | cost(1e-6 * genes**exponent)) for genes in sizes]
@@ -63,8 +68,23 @@ def test_lines_cross_where_most_was_measured():
 
 def test_what_did_not_finish_is_told():
     rows = [*three_sizes(), make_row("exact", 8000, status="out of memory", reason="20 GiB")]
-    (exact, _) = model_of(rows)["ways"][0]["backends"]
-    assert exact["ends"] == [[8000, 20, 1, "out of memory", "20 GiB"]]
+    rows += [make_row("exact", 1000, status="failed", reason="no", seed=1)]
+    rows += [make_row("nyswin[anchors=128]", 8000, status="skipped", reason="too large")]
+    exact, nyswin = (backend["ends"] for backend in model_of(rows)["ways"][0]["backends"])
+    assert exact == [
+        {"sizes": [1000, 20, 1], "status": "failed", "reason": "no", "outlived": True},
+        {"sizes": [8000, 20, 1], "status": "out of memory", "reason": "20 GiB", "outlived": False},
+    ]
+    assert nyswin == [], "to be left out is no failure"
+
+
+def test_factors_count_from_the_base():
+    rows = [make_row("exact", genes, sets=50) for genes in (400, 1000, 4000)]
+    rows += [make_row("exact", 1000, sets=sets) for sets in (100, 200)]
+    rows += [make_row("fastsum", 400, sets=50), make_row("fastsum", 1000, sets=200)]
+    model = model_of(rows)
+    assert [node[0] for node in curve(model, "exact", "time", "sets")["nodes"]] == [50, 100, 200]
+    assert curve(model, "fastsum", "time", "sets") == {"nodes": [], "slope": None}, "it has no time at the base"
 
 
 def test_ways_of_measuring_are_not_mixed():

@@ -108,6 +108,7 @@ def test_one_file_that_loads_nothing(tmp_path):
     html = render(tmp_path, three_sizes())
     checker = parsed(html)
     assert only_ours_runs(html)
+    assert "base-uri 'none'; form-action 'none'" in unescape(html)
     assert not {"img", "iframe", "object", "embed", "video", "audio", "base"} & set(checker.tags)
     assert "@import" not in html
     for tag, value in checker.references:
@@ -215,7 +216,26 @@ def test_settings_that_differ_are_told(tmp_path):
     ]
     text = text_of(render(tmp_path, rows))
     assert "set_size 5" in text
-    assert "tau_rank" not in text
+    assert "Throughout: exponent 1.0, tau_rank 1.2" in text
+    assert text.count("tau_rank") == 1, "what is the same is told once"
+
+
+def test_the_answer_breaks_no_number_and_changes_no_name(tmp_path):
+    html = render(tmp_path, [make_row("made-one-off", metrics=accuracy(1e-9) | cost(1.0))], curves=False)
+    assert "<h1>Use made-one-off: exact to 1e\u20116, at 1,000 genes</h1>" in html
+
+
+def test_backends_that_take_the_same_are_not_set_against_each_other(tmp_path):
+    flat = accuracy(0.001) | cost(1.0) | {"step_peak_mib": 0.0}
+    rows = [make_row(label, genes, flat) for label in ("exact", "fastsum") for genes in (400, 1000)]
+    text = text_of(render(tmp_path, rows, curves=False))
+    assert "At 1,000 genes every backend takes 0.0 MiB" in text
+    assert "At 1,000 genes every backend takes 1.00 s" in text
+
+
+def test_what_classical_scores_take_is_not_what_dgsea_takes(tmp_path):
+    text = text_of(render(tmp_path, [make_row("hard", genes) for genes in (400, 1000)], curves=False))
+    assert "Time of dGSEA: not known at any size" in text
 
 
 def test_many_backends_get_a_legend(tmp_path):

@@ -123,6 +123,14 @@ def test_the_map_over_temperatures(tmp_path):
     assert "5 more problems in the table only" not in text  # as few as these are all drawn
 
 
+def test_the_answer_says_of_which_map_it_is(tmp_path):
+    (one,) = re.findall("<h1>(.*?)</h1>", render(tmp_path / "one", map_rows()))
+    assert one.endswith("0.928 at the recommended 1.2 and 0.6")
+    other = [row("exact", agreement(0.5), generator="null", params=item.case["params"]) for item in map_rows()]
+    (two,) = re.findall("<h1>(.*?)</h1>", render(tmp_path / "two", [*map_rows(), *other]))
+    assert two == f"{one} (Planted scores, 1,000 genes, 20 sets, 40 profiles, exact)"
+
+
 def test_no_map_where_only_one_temperature_was_varied(tmp_path):
     rows = [row("exact", agreement(0.9) | gradient(0.6), {"tau_rank": rank}) for rank in (0.1, 1.2)]
     assert "What the temperatures change" not in text_of(render(tmp_path, rows))

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_run import accuracy, cost, make_row, three_sizes
 
-from dgsea_bench.report.answers import answer, growth_sentence, sentences, window_sentence
+from dgsea_bench.report.answers import answer, growth_sentence, how_sure, sentences, window_sentence
 from dgsea_bench.report.rows import Run
+from dgsea_bench.report.tables import verdict_table
 from dgsea_bench.report.verdict import CLOSE, EXACT, GPU, LEAN, NEEDS, grouped, recommend
 
 
@@ -134,6 +135,12 @@ def words(rows):
     return answer(found, run.results), sentences(found, run.results)
 
 
+def cells(rows):
+    """The verdict's table."""
+    run = run_of(rows)
+    return verdict_table(run, grouped([recommend(run.results, need) for need in NEEDS])).body
+
+
 def test_the_verdict_in_words():
     rows = three_sizes()
     for row in rows:
@@ -192,7 +199,7 @@ def test_a_gpu_is_a_need_of_its_own():
     (nothing,) = recommended(rows[1:], CLOSE)
     assert not nothing.measured
     line, said = words(rows[1:])
-    assert line.startswith("Use cuda-batched: within 0.1 %")
+    assert line.startswith("Use cuda-batched on a GPU: within 0.1 %")
     assert not any("On a GPU nothing" in text for text in said)
 
 
@@ -229,6 +236,137 @@ def test_it_says_so_when_nothing_less_exact_is_faster():
     _, (first, *_) = words(rows)
     assert "use exact at 1,000 genes" in first
     assert "Nothing that is only within 0.1 % is faster" in first
+
+
+def answers_of(*cases):
+    """Rows of one size: (backend, error, seconds, where it differs from the others)."""
+    return [make_row(label, metrics=accuracy(error) | cost(time), **other) for label, error, time, other in cases]
+
+
+def elsewhere(row, machine, **place):
+    """The same case on another machine."""
+    fields = {"environment_id": machine, "case": row.case | place, "case_id": f"{row.case_id}{machine}"}
+    return row.model_copy(update=fields)
+
+
+def test_the_answer_tells_apart_what_is_of_one_size():
+    few, many = {"sets": 50}, {"sets": 500}
+    rows = answers_of(("exact", 0, 1, few), ("fastsum", 0, 2, few), ("exact", 0, 2, many), ("fastsum", 0, 1, many))
+    assert (
+        words(rows)[0]
+        == "Exact to 1e-6, use exact at 1,000 genes with 50 sets and fastsum at 1,000 genes with 500 sets"
+    )
+    rows = [elsewhere(row, "e2") for row in answers_of(("exact", 0, 1, {}), ("fastsum", 0, 2, {}))]
+    rows += [elsewhere(row, "e3") for row in answers_of(("exact", 0, 2, {}), ("fastsum", 0, 1, {}))]
+    assert words(rows)[0] == "Exact to 1e-6, use exact at 1,000 genes on e2 and fastsum at 1,000 genes on e3"
+    sharp, usual = ({"params": rows[0].case["params"] | {"tau_rank": tau}} for tau in (0.1, 1.2))
+    rows = [
+        elsewhere(row, "e1", **params)
+        for params, times in ((sharp, (1, 2)), (usual, (2, 1)))
+        for row in answers_of(("exact", 0, times[0], {}), ("fastsum", 0, times[1], {}))
+    ]
+    line = "Exact to 1e-6, use exact at 1,000 genes with tau_rank 0.1 and fastsum at 1,000 genes with tau_rank 1.2"
+    assert words(rows)[0] == line
+
+
+def test_what_no_one_thing_tells_apart_is_told_of_some():
+    times = {("planted", 400): (1, 2), ("null", 400): (2, 1), ("planted", 1000): (2, 1), ("null", 1000): (1, 2)}
+    rows = [
+        make_row(label, genes, accuracy(0) | cost(seconds), generator=kind)
+        for (kind, genes), both in times.items()
+        for label, seconds in zip(("exact", "fastsum"), both)
+    ]
+    assert words(rows)[0].count("at 400 and 1,000 genes, on some of the problems") == 2
+
+
+def test_no_range_goes_across_a_size_with_another_answer():
+    times = {400: (1, 2), 1000: (2, 1), 2000: (1, 2), 4000: (1, 2), 8000: (1, 2)}
+    rows = [
+        make_row(label, genes, accuracy(0) | cost(seconds))
+        for genes, both in times.items()
+        for label, seconds in zip(("exact", "fastsum"), both)
+    ]
+    assert words(rows)[0] == "Exact to 1e-6, use exact at 400 and 2,000 to 8,000 genes and fastsum at 1,000 genes"
+
+
+def test_what_is_used_on_few_problems_is_not_used_mostly():
+    winners = {400: "a", 1000: "b", 2000: "c", 4000: "d"}
+    rows = [
+        make_row(label, genes, accuracy(0) | cost(1 if label == winner else 2))
+        for genes, winner in winners.items()
+        for label in "abcd"
+    ]
+    assert words(rows)[0] == "Exact to 1e-6, what to use differs from problem to problem"
+    rows += [
+        make_row(label, genes, accuracy(0) | cost(1 + (label != "d"))) for label in "abcd" for genes in range(5, 9)
+    ]
+    assert words(rows)[0] == "Exact to 1e-6, use d mostly, others on some problems"
+
+
+def test_where_the_truth_is_missing_for_some_of_a_size():
+    untold = {key: value for key, value in (accuracy(0) | cost(1)).items() if "error" not in key}
+    rows = [make_row("exact", sets=50), make_row("exact", metrics=untold, without_truth="too many", sets=5000)]
+    assert "At 1,000 genes with 5,000 sets there is no truth" in words(rows)[1][-1]
+
+
+def test_what_is_faster_within_noise_is_not_denied():
+    rows = answers_of(("exact", 0, 1.0, {}), ("fastsum", 1e-9, 0.98, {}), ("nyswin", 5e-4, 0.97, {}))
+    line, (first, *_) = words(rows)
+    assert line.startswith("Use exact: nothing clearly faster is exact to 1e-6")
+    assert first.endswith("Nothing that is only within 0.1 % is clearly faster or takes clearly less memory.")
+    assert cells(rows)[0][2].note == "the same: nothing less exact is clearly faster"
+
+
+def test_only_what_is_within_noise_is_called_so():
+    wide = make_row("R", metrics=accuracy(1e-9) | cost(2.0, 0.55))
+    rows = [*answers_of(("exact", 0, 1, {})), wide, make_row("X", metrics=accuracy(1e-9) | cost(1.5, 0.01))]
+    assert "(within noise of R)" in words(rows)[1][0]
+
+
+def test_no_answer_is_not_the_same_answer():
+    gpu = elsewhere(make_row("cuda-batched"), "e1", device="cuda")
+    line, said = words([*answers_of(("nyswin", 0.01, 1, {})), gpu])
+    assert line.startswith("Use cuda-batched on a GPU")
+    assert said[:2] == ["No backend measured here is exact to 1e-6.", "No backend measured here is within 0.1 %."]
+    assert said[2].startswith("On a GPU, within 0.1 %: use cuda-batched")
+
+
+def test_the_reason_for_no_answer_is_the_one_there_is():
+    untimed = make_row("exact", metrics=accuracy(0) | {"step_peak_mib": 3.0})
+    line, (first, *_) = words([untimed])
+    assert line == "Use exact: nothing leaner is within 0.1 %, at 1,000 genes"
+    assert first == "No dGSEA backend finished with both errors and times."
+    assert words([make_row("hard")])[0] == "Nothing can be recommended: no dGSEA backend was measured"
+
+
+def test_times_of_two_gpus_are_not_compared():
+    gpus = [
+        elsewhere(row, machine, device="cuda")
+        for machine, seconds in (("g1", 0.1), ("g2", 0.3))
+        for row in answers_of(("cuda-batched", 0, seconds, {}), ("exact", 0, 5 * seconds, {}))
+    ]
+    rows = [make_row("exact"), *gpus]
+    (found,) = recommended(rows, GPU)
+    assert found.chosen.label == "cuda-batched"
+    assert found.margin.rival.label == "exact"
+    assert found.margin.factor == pytest.approx(5)
+    assert cells(rows)[0][-1].note.endswith("\nmachine g1"), "the row is on another machine"
+
+
+def test_what_takes_too_little_to_be_measured_is_no_infinite_bargain():
+    rows = [make_row("exact"), make_row("fastsum", metrics=accuracy(0) | cost(1e-3) | {"step_peak_mib": 0.0})]
+    (found,) = recommended(rows, LEAN)
+    assert how_sure([found]) == "too little to be measured; the next best, exact, takes more"
+    assert recommended([make_row("exact"), make_row("fastsum", metrics=accuracy(0) | cost(0))], EXACT)[0].margin
+
+
+def test_factors_and_exponents_are_told_of_the_sizes_they_are_of():
+    rows = [make_row("exact", genes, accuracy(0) | cost(1e-8 * genes**2)) for genes in (400, 1000, 4000)]
+    rows += [make_row("fastsum", genes, accuracy(0) | cost(1e-6 * genes)) for genes in (400, 1000, 4000, 64000)]
+    assert "4.0 to 40 times as fast as exact where both were measured, at 400 to 64,000 genes" in words(rows)[0]
+    said = growth_sentence(run_of(rows))
+    assert said.startswith("From 400 to 4,000 genes")
+    assert "2.00 for exact and 1.00 for fastsum (400 to 64,000)" in said
 
 
 def test_it_says_what_a_window_keeps():

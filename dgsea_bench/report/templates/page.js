@@ -62,16 +62,19 @@ function whereTheReaderIs() {
 }
 
 // A backend has one colour on the whole page, so that it can be hidden by it: in drawings faded, in tables left out.
+// Where there are more backends than colours, those of one colour are hidden together.
 function backends() {
   const colours = new Map();
   for (const spot of document.querySelectorAll("main td > i")) {
-    colours.set(spot.nextSibling.textContent.trim(), spot.className);
+    const labels = colours.get(spot.className) || new Set();
+    colours.set(spot.className, labels.add(spot.nextSibling.textContent.trim()));
   }
   if (colours.size < 2) return;
   const hidden = new Set();
   const rules = document.head.appendChild(document.createElement("style"));
   const chips = make("p", { className: "chips" }, make("span", { textContent: "Backends" }));
-  for (const [label, colour] of colours) {
+  for (const [colour, labels] of colours) {
+    const label = [...labels].join(", ");
     const chip = make("button", { type: "button", title: `Hide or show ${label}` }, make("i", { className: colour }), label);
     chip.setAttribute("aria-pressed", "true");
     chip.addEventListener("click", () => {

@@ -13,7 +13,7 @@ function seconds(value) {
   if (value * 1e6 < 999.5) return `${threeDigits(value * 1e6)} µs`;
   if (value * 1e3 < 999.5) return `${threeDigits(value * 1e3)} ms`;
   if (value < 300) return `${threeDigits(value)} s`;
-  return value < 3 * 3600 ? `${threeDigits(value / 60)} min` : `${threeDigits(value / 3600)} h`;
+  return value < 300 * 60 ? `${threeDigits(value / 60)} min` : `${threeDigits(value / 3600)} h`;
 }
 
 function mebibytes(value) {
@@ -25,8 +25,9 @@ function mebibytes(value) {
 function relative(value) {
   if (value === 0) return "0";
   if (value < 1e-12) return "same to rounding";
-  if (value < 1e-4) return value.toExponential(1).replace("e-0", "e-");
-  return `${(100 * value).toFixed(100 * value < 9.995 ? 2 : 1)} %`;
+  if (value < 1e-4) return value.toExponential(1);
+  const percent = 100 * value;
+  return `${percent.toFixed(percent < 9.995 ? 2 : percent < 99.95 ? 1 : 0)} %`;
 }
 
 // A value at a size: on a straight line between the measured neighbours, on logarithmic axes.
@@ -39,61 +40,66 @@ function between(nodes, size, column) {
   return from > 0 && to > 0 ? from * (to / from) ** share : from + share * (to - from);
 }
 
-// What a curve says at a size: value, low, high, and how that is known.
+// What a curve says at a size: value, low, high, and how that is known: a place on the axis, and a warning.
 function along(curve, size, axis) {
   const { nodes, slope } = curve;
-  if (!nodes.length) return { values: [1, 1, 1], warning: `${axis} were not varied` };
+  if (!nodes.length) return { values: [1, 1, 1], place: axis, warning: `not known to go with ${axis}`, fixed: true };
   const [first, last] = [nodes[0], nodes.at(-1)];
+  const [fewest, most] = [first, last].map((node) => `${node[0].toLocaleString("en")} ${axis}`);
   if (nodes.length === 1 && size !== first[0]) {
-    return { values: first.slice(1), warning: `${axis} were not varied (${first[0].toLocaleString("en")})` };
+    const warning = `${axis} were not varied (${first[0].toLocaleString("en")})`;
+    return { values: first.slice(1), place: most, warning, fixed: true };
   }
   if (size < first[0]) {
-    return { values: first.slice(1), warning: `taken as at ${first[0].toLocaleString("en")} ${axis}, the fewest measured` };
+    return { values: first.slice(1), place: fewest, warning: `taken as at ${fewest}, the fewest measured` };
   }
   if (size <= last[0]) {
     const measured = nodes.some((node) => node[0] === size);
     return { values: [1, 2, 3].map((column) => between(nodes, size, column)), measured };
   }
+  if (!slope) return { values: last.slice(1), place: most, warning: `taken as at ${most}, the most measured` };
   const factor = size / last[0];
-  const [best, low, high] = slope || [0, 0, 0];
-  const values = [last[1] * factor ** best, last[2] * factor ** low, last[3] * factor ** high];
-  const told = `${threeDigits(factor)} × beyond ${last[0].toLocaleString("en")} ${axis}`;
-  return { values, warning: `extrapolated ${told}`, beyond: true };
+  const values = slope.map((exponent, k) => last[k + 1] * factor ** exponent);
+  return { values, place: most, warning: `extrapolated ${threeDigits(factor)} × beyond ${most}` };
 }
 
 // Along each axis from the base, the factors multiplied.
 function predicted(curves, base, problem) {
   const start = along(curves.genes, problem.genes, "genes");
-  const result = { values: [...start.values], warnings: [start.warning], measured: start.measured };
-  for (const axis of ["sets", "profiles"]) {
-    if (problem[axis] === base[axis]) continue;
+  const away = AXES.filter((axis) => problem[axis] !== base[axis]);
+  const result = { values: [...start.values], warnings: [start], measured: away.length < 2 && start.measured };
+  for (const axis of away.filter((each) => each !== "genes")) {
     const curve = curves[axis];
     const here = along(curve, problem[axis], axis === "sets" ? "gene sets" : axis);
     const origin = curve.nodes.length > 1 ? along(curve, base[axis], axis).values[0] : 0;
     result.values = result.values.map((value, k) => (origin > 0 ? value * here.values[k] / origin : value));
-    result.warnings.push(here.warning);
-    result.measured = result.measured && problem.genes === base.genes && here.measured;
+    result.warnings.push(here);
+    result.measured = result.measured && here.measured;
   }
-  result.warnings = result.warnings.filter(Boolean);
+  result.warnings = result.warnings.filter((each) => each.warning);
   return result;
 }
 
-// The failure that this problem would meet too, at a size that is not larger; to be left out is no failure.
+// The failure that this problem would meet too: at a size that is not larger, or is the same where larger ones finished.
 function failure(backend, problem) {
-  return backend.ends.find((end) => end[3] !== "skipped" && AXES.every((axis, k) => end[k] !== null && end[k] <= problem[axis]));
+  return backend.ends.find(({ sizes, outlived }) => AXES.every((axis, k) => (
+    outlived ? sizes[k] === problem[axis] : sizes[k] <= problem[axis]
+  )));
 }
 
 function told(backend, way, problem) {
   const found = { label: backend.label, colour: backend.colour, failure: failure(backend, problem) };
+  found.flagged = backend.flagged.some((sizes) => AXES.every((axis, k) => sizes[k] === problem[axis]));
   for (const [name, curves] of Object.entries(backend.curves)) found[name] = predicted(curves, way.base, problem);
   return found;
 }
 
-function meets(found, tolerance) {
+// As in the verdict, no gradient error where others have one is one too many.
+function meets(found, { tolerance, gradients }) {
   if (found.failure) return false;
   if (tolerance === Infinity) return true;
-  return found.error !== undefined && found.error.values[0] <= tolerance
-    && (found.gradient === undefined || found.gradient.values[0] <= tolerance);
+  const bounded = gradients ? [found.error, found.gradient] : [found.error];
+  return bounded.every((prediction) => prediction && prediction.values[0] <= tolerance);
 }
 
 function ranged(prediction, form) {
@@ -102,24 +108,33 @@ function ranged(prediction, form) {
   return b === c || !prediction.warnings.length ? [a, ""] : [a, `${b} to ${c}`];
 }
 
-function known(found) {
-  const { time } = found;
-  if (found.failure) {
-    const [genes, , , status, reason] = found.failure;
-    return `${status} at ${genes.toLocaleString("en")} genes${reason ? `: ${reason}` : ""}`;
-  }
-  if (time.warnings.length) return time.warnings.join("; ");
-  return time.measured ? "measured" : "interpolated";
+// What to know of a time, and of all else that does not go as far as the time.
+function cautions(found) {
+  const seen = new Set(found.time.warnings.map(({ place }) => place));
+  const others = ["memory", "error", "gradient"].flatMap((name) => (found[name]?.warnings || [])
+    .filter(({ place }) => !seen.has(place) && seen.add(place)).map(({ warning }) => `${name} ${warning}`));
+  return [...found.time.warnings.map(({ warning }) => warning), ...others];
 }
 
-function cells(found, best, tolerance) {
+function known(found) {
+  if (found.failure) {
+    const { sizes, status, reason } = found.failure;
+    const told = AXES.map((axis, k) => `${sizes[k].toLocaleString("en")} ${sizes[k] === 1 ? axis.slice(0, -1) : axis}`);
+    return `${status} at ${told.join(", ")}${reason ? `: ${reason}` : ""}`;
+  }
+  const measured = ["time", "memory", "error", "gradient"].every((name) => found[name]?.measured !== false);
+  const how = !measured ? "interpolated" : found.flagged ? "measured, but flagged: see All cases" : "measured";
+  return cautions(found).join("; ") || how;
+}
+
+function cells(found, best, need) {
   const error = (prediction) => (prediction ? [relative(prediction.values[0]), ""] : [UNKNOWN, ""]);
   const columns = [
     ranged(found.time, seconds),
     found.memory ? ranged(found.memory, mebibytes) : [UNKNOWN, ""],
     error(found.error), error(found.gradient), [known(found), ""],
   ];
-  const row = make("tr", { className: found === best ? "best" : meets(found, tolerance) ? "" : "unfit" });
+  const row = make("tr", { className: found === best ? "best" : meets(found, need) ? "" : "unfit" });
   row.append(make("td", {}, make("i", { className: found.colour }), found.label));
   for (const [text, note] of columns) {
     row.append(make("td", {}, text, ...(note ? [make("small", { textContent: note })] : [])));
@@ -127,15 +142,17 @@ function cells(found, best, tolerance) {
   return row;
 }
 
-function sentence(found, best, tolerance, name) {
+function sentence(found, best, need, name) {
+  if (!best && need.tolerance === Infinity) return "No backend measured here finished a problem like this.";
   if (!best) return `No backend measured here is within ${name} on this problem.`;
   const [time] = ranged(best.time, seconds);
   const memory = best.memory ? `, ${mebibytes(best.memory.values[0])}` : "";
-  const others = found.filter((each) => each !== best && meets(each, tolerance));
+  const others = found.filter((each) => each !== best && meets(each, need));
   const next = others.length ? ` The next, ${others[0].label}, takes ${threeDigits(others[0].time.values[0] / best.time.values[0])} times as long.` : "";
   const how = known(best);
-  const basis = best.time.warnings.length ? ` Caution: ${how}.` : ` This is ${how}.`;
-  return `Use ${best.label}: about ${time} a step${memory}.${next}${basis}`;
+  const basis = cautions(best).length ? ` Caution: ${how}.` : ` This is ${how}.`;
+  const use = best.time.warnings.some(({ fixed }) => fixed) ? "Not known; on what was measured use" : "Use";
+  return `${use} ${best.label}: about ${time} a step${memory}.${next}${basis}`;
 }
 
 function panel(section) {
@@ -159,12 +176,12 @@ function panel(section) {
       answer.textContent = `${wrong}: a whole number from 1 to 100,000,000 is wanted.`;
       return;
     }
-    const tolerance = Number(fields.tolerance.value);
     const found = way.backends.map((backend) => told(backend, way, problem));
-    found.sort((a, b) => meets(b, tolerance) - meets(a, tolerance) || a.time.values[0] - b.time.values[0]);
-    const best = found.find((each) => meets(each, tolerance));
-    answer.textContent = sentence(found, best, tolerance, fields.tolerance.selectedOptions[0].textContent);
-    section.querySelector("tbody").replaceChildren(...found.map((each) => cells(each, best, tolerance)));
+    const need = { tolerance: Number(fields.tolerance.value), gradients: found.some((each) => each.gradient) };
+    found.sort((a, b) => meets(b, need) - meets(a, need) || a.time.values[0] - b.time.values[0]);
+    const best = found.find((each) => meets(each, need));
+    answer.textContent = sentence(found, best, need, fields.tolerance.selectedOptions[0].textContent);
+    section.querySelector("tbody").replaceChildren(...found.map((each) => cells(each, best, need)));
   };
   form.addEventListener("input", reckon);
   fields.way.addEventListener("change", () => { start(); reckon(); });

@@ -4,7 +4,8 @@ const FORMULA = /^[=+\-@\t\r]/;
 const FEWEST_TO_FILTER = 8;
 
 function cellValue(cell) {
-  return cell.dataset.n === undefined ? null : Number(cell.dataset.n);
+  const known = cell.dataset.n ?? cell.dataset.at;
+  return known === undefined ? null : Number(known);
 }
 
 function cellText(cell) {
@@ -52,10 +53,14 @@ function lines(table, separator, clean) {
     .map((line) => line.join(separator)).join("\n") + "\n";
 }
 
+// No text may begin what a spreadsheet would reckon.
+function noFormula(text) {
+  return FORMULA.test(text) ? `'${text}` : text;
+}
+
 function asCsv(table) {
   return lines(table, ",", (text, cell) => {
-    const known = cell && cell.cellIndex && cell.dataset.n !== undefined ? cell.dataset.n : text;
-    const safe = known === text && FORMULA.test(text) ? `'${text}` : known;
+    const safe = cell?.dataset.n ?? noFormula(text);
     return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   });
 }
@@ -68,7 +73,9 @@ function save(text, name) {
 
 function filtering(table, status) {
   const rows = [...table.tBodies[0].rows].filter((row) => row.className !== "group");
-  const told = () => rows.map((row) => [row.textContent.toLowerCase(), row.querySelector("td > i")?.className]);
+  const recommending = table.closest(".verdict"); // whose rows are of problems and not of backends
+  const colour = (row) => (recommending ? undefined : row.querySelector("td > i")?.className);
+  const told = () => rows.map((row) => [row.textContent.toLowerCase(), colour(row)]);
   let known; // made when it is first needed, since a long table would hold up the page
   let words = [];
   let hidden = new Set();
@@ -103,7 +110,7 @@ function tools(table, number) {
     bar.append(input, status);
   }
   const copied = make("button", { type: "button", textContent: "Copy" });
-  copied.addEventListener("click", () => copy(lines(table, "\t", (text) => text.replace(/\s+/g, " ")), copied));
+  copied.addEventListener("click", () => copy(lines(table, "\t", (text) => noFormula(text.replace(/\s+/g, " "))), copied));
   const saved = make("button", { type: "button", textContent: "Save CSV" });
   saved.addEventListener("click", () => save(asCsv(table), `table-${number + 1}.csv`));
   copied.setAttribute("aria-label", `Copy: ${title}`);
