@@ -10,7 +10,7 @@ import pytest
 from synthetic_run import accuracy, cost, make_row, three_sizes, write_run
 from test_report_page import NASTY
 
-from dgsea_bench.report import render_report
+from dgsea_bench.report import render_index, render_report
 
 LONG = "long_name_" * 30
 FROM_RIGHT = "مجموعة \u202eجينات"
@@ -127,6 +127,29 @@ def test_no_width_scrolls_sideways(visit, sizes_page, hostile_page, width):
     for page in (sizes_page, hostile_page):
         reader = visit(page, width=width)
         assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_narrow_verdict_shows_its_labels_whole(visit, sizes_page):
+    reader = visit(sizes_page, width=400)
+    starts = """(cells) => cells.map((cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        const indent = parseFloat(getComputedStyle(cell).textIndent);
+        return Math.min(range.getBoundingClientRect().left, cell.getBoundingClientRect().left + indent);
+    })"""
+    edge = reader.page.locator(".verdict .stacked").first.bounding_box()["x"]
+    found = reader.page.locator(".stacked td").evaluate_all(starts)
+    assert found
+    assert min(found) >= edge
+
+
+def test_an_index_shows_all_its_columns(visit, tmp_path):
+    for name in ("first", "second"):
+        write_run(tmp_path / name, three_sizes())
+    reader = visit(render_index(tmp_path))
+    box = reader.page.locator(".stacked .scroll")
+    assert box.evaluate("(box) => box.scrollWidth - box.clientWidth") == 0
+    assert reader.page.locator("td:nth-child(6)").first.evaluate("(td) => getComputedStyle(td).textAlign") == "right"
 
 
 def test_tables_are_sorted_by_number_and_by_name(visit, sizes_page):
