@@ -139,7 +139,9 @@ def _case_table(run: Run, rows: Sequence[Row], title: str, metrics: Sequence[str
         body.append([where, plots.backend_cell(run, row.label), *[_metric_cell(row, name) for name in metrics]])
     header = [SIZES_HEADER, "backend", *[name.replace("_", " ") for name in metrics]]
     without = sorted({row.without_truth for row in rows if row.without_truth})
-    caption = f"No errors where there is no truth: {'; '.join(without)}." if without else ""
+    caption = "What each column says is told at the end, in How to read this."
+    if without:
+        caption += f" No errors where there is no truth: {'; '.join(without)}."
     return Table(title, header, body, caption, numeric_from=2, wide=True)
 
 
