@@ -54,8 +54,11 @@ function along(curve, size, axis) {
     const measured = nodes.some((node) => node[0] === size);
     return { values: [1, 2, 3].map((column) => between(nodes, size, column)), measured };
   }
+  if (!slope) {
+    return { values: last.slice(1), warning: `taken as at ${last[0].toLocaleString("en")} ${axis}, the most measured`, beyond: true };
+  }
   const factor = size / last[0];
-  const [best, low, high] = slope || [0, 0, 0];
+  const [best, low, high] = slope;
   const values = [last[1] * factor ** best, last[2] * factor ** low, last[3] * factor ** high];
   const told = `${threeDigits(factor)} × beyond ${last[0].toLocaleString("en")} ${axis}`;
   return { values, warning: `extrapolated ${told}`, beyond: true };
@@ -64,7 +67,7 @@ function along(curve, size, axis) {
 // Along each axis from the base, the factors multiplied.
 function predicted(curves, base, problem) {
   const start = along(curves.genes, problem.genes, "genes");
-  const result = { values: [...start.values], warnings: [start.warning], measured: start.measured };
+  const result = { values: [...start.values], warnings: [start.warning], measured: start.measured, beyond: start.beyond };
   for (const axis of ["sets", "profiles"]) {
     if (problem[axis] === base[axis]) continue;
     const curve = curves[axis];
@@ -72,6 +75,7 @@ function predicted(curves, base, problem) {
     const origin = curve.nodes.length > 1 ? along(curve, base[axis], axis).values[0] : 0;
     result.values = result.values.map((value, k) => (origin > 0 ? value * here.values[k] / origin : value));
     result.warnings.push(here.warning);
+    result.beyond ||= here.beyond;
     result.measured = result.measured && problem.genes === base.genes && here.measured;
   }
   result.warnings = result.warnings.filter(Boolean);
@@ -108,8 +112,9 @@ function known(found) {
     const [genes, , , status, reason] = found.failure;
     return `${status} at ${genes.toLocaleString("en")} genes${reason ? `: ${reason}` : ""}`;
   }
-  if (time.warnings.length) return time.warnings.join("; ");
-  return time.measured ? "measured" : "interpolated";
+  const cost = time.warnings.length ? time.warnings.join("; ") : time.measured ? "measured" : "interpolated";
+  const assumed = found.error?.beyond && !time.beyond; // times are known beyond the largest size that has a truth
+  return assumed ? `${cost}; its error ${found.error.warnings.join(" and ")}` : cost;
 }
 
 function cells(found, best, tolerance) {
@@ -134,7 +139,8 @@ function sentence(found, best, tolerance, name) {
   const others = found.filter((each) => each !== best && meets(each, tolerance));
   const next = others.length ? ` The next, ${others[0].label}, takes ${threeDigits(others[0].time.values[0] / best.time.values[0])} times as long.` : "";
   const how = known(best);
-  const basis = best.time.warnings.length ? ` Caution: ${how}.` : ` This is ${how}.`;
+  const sure = how === "measured" || how === "interpolated";
+  const basis = sure ? ` This is ${how}.` : ` Caution: ${how}.`;
   return `Use ${best.label}: about ${time} a step${memory}.${next}${basis}`;
 }
 
