@@ -169,7 +169,7 @@ def unfinished_table(run: Run) -> Table | None:
         status = Cell(row.status, warn=row.status in FAILURES)
         body.append([status, plots.backend_cell(run, row.label), what, Cell(row.reason or "no reason was given")])
     header = ["status", "backend", "scores, genes × sets × profiles", "reason"]
-    return Table("Skipped and failed cases", header, body, wide=len(body) > LONG)
+    return Table("Skipped and failed cases", header, body, wide=len(body) > LONG, stacked=True)
 
 
 def flagged_table(run: Run) -> Table | None:
@@ -183,7 +183,7 @@ def flagged_table(run: Run) -> Table | None:
         what = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
         body.append([plots.backend_cell(run, row.label), what, Cell("; ".join(row.flags), warn=True)])
     header = ["backend", "scores, genes × sets × profiles", "flagged"]
-    return Table("Know before you believe these numbers", header, body, wide=len(body) > LONG)
+    return Table("Know before you believe these numbers", header, body, wide=len(body) > LONG, stacked=True)
 
 
 def inputs_table(run: Run) -> Table | None:

@@ -143,6 +143,23 @@ def test_a_narrow_verdict_shows_its_labels_whole(visit, sizes_page):
     assert min(found) >= edge
 
 
+@pytest.mark.parametrize("width", [400, 1280])
+def test_no_spot_is_cut_off(visit, tmp_path, width):
+    flagged = make_row().model_copy(update={"flags": ["other programs kept the machine busy"]})
+    reader = visit(render_report(write_run(tmp_path, [flagged, make_row("hard")])), width=width)
+    for box in reader.page.locator(".stacked .scroll").all():
+        for spot in box.locator("td > i").all():
+            assert spot.bounding_box()["x"] >= box.bounding_box()["x"]
+
+
+def test_reasons_are_readable_on_a_narrow_screen(visit, tmp_path):
+    rows = [make_row(), make_row("nyswin", status="failed", reason="a long story of what went wrong " * 5)]
+    rows.append(make_row("hard").model_copy(update={"flags": ["other programs kept the machine busy " * 5]}))
+    reader = visit(render_report(write_run(tmp_path, rows)), width=400)
+    for text in ("a long story", "other programs"):
+        assert reader.page.locator("td", has_text=text).bounding_box()["width"] > 300
+
+
 def test_an_index_shows_all_its_columns(visit, tmp_path):
     for name in ("first", "second"):
         write_run(tmp_path / name, three_sizes())
@@ -202,6 +219,9 @@ def test_a_backend_is_hidden_everywhere(visit, sizes_page):
     assert set(reader.column(box.locator("table"), 1)) == {"exact", "hard"}
     chip.click()
     assert "nyswin[anchors=128]" in reader.column(box.locator("table"), 1)
+    reader.page.locator(".chips").get_by_role("button", name="exact").click()
+    verdict = reader.page.locator(".verdict .stacked table")
+    assert len(reader.column(verdict, 0)) == 3, "what to use does not depend on what is looked at"
 
 
 def ask(reader, **fields):
@@ -284,6 +304,9 @@ def test_the_theme_is_kept(visit, sizes_page):
     assert reader.page.get_by_role("button", name="Dark theme").is_visible()
     reader.page.emulate_media(media="print")
     assert not reader.page.locator("nav").is_visible()
+    size = "(element) => getComputedStyle(element).fontSize"
+    table = reader.page.locator(".wide table").first
+    assert table.locator("th button").first.evaluate(size) == table.locator("td").first.evaluate(size)
 
 
 def test_figures_and_tables_are_saved_and_copied(visit, sizes_page):
