@@ -101,7 +101,10 @@ def flags_sentence(run: Run) -> str:
     """How many results are not to be believed without a look."""
     done = [row for row in run.rows if row.status == "done"]
     flagged = sum(bool(row.flags) for row in done)
-    return f"{flagged:,} of {wording.plural(len(done), 'finished case')} are flagged: see All cases." if flagged else ""
+    are = "is" if flagged == 1 else "are"
+    return (
+        f"{flagged:,} of {wording.plural(len(done), 'finished case')} {are} flagged: see All cases." if flagged else ""
+    )
 
 
 def window_sentence(run: Run) -> str:
@@ -113,6 +116,8 @@ def window_sentence(run: Run) -> str:
             by_share.setdefault(wording.span(kept, lambda share: f"{100 * (share or 0.0):.0f} %"), []).append(label)
     if not by_share:
         return ""
+    if list(by_share) == ["100 %"]:
+        return "Every backend takes the running sum at all positions: no window saves anything here."
     parts = [f"{share} of positions by {wording.listed(labels)}" for share, labels in by_share.items()]
     return f"The running sum is taken at {'; at '.join(parts)}."
 
@@ -168,7 +173,7 @@ def _told_apart(mine: Sequence[Problem], others: Sequence[Problem]) -> str:
 
 
 def _told(label: str, items: Sequence[Recommendation], results: Sequence[Result]) -> str:
-    """`` (1.2 to 1.6 times as fast as exact; its gradient is off by up to 3 %)``."""
+    """`` (1.2 to 1.6 times as fast as the exact backend; its gradient is off by up to 3 %)``."""
     chosen = [item.chosen for item in items if item.chosen]
     remarks = [_against_exact(label, items, results)]
     gradient = max((value for item in chosen if (value := item.worst("gradient_error")) is not None), default=0.0)
@@ -220,7 +225,7 @@ def _against_exact(label: str, items: Sequence[Recommendation], results: Sequenc
     told = wording.span(ratios, lambda ratio: wording.times(ratio or 0.0))
     where = " where both were measured" if len(ratios) < len(pairs) else ""
     return (
-        f"{told} times as fast as exact{where}"
+        f"{told} times as fast as the exact backend{where}"
         if least == "step_seconds"
         else f"exact takes {told} times as much{where}"
     )

@@ -147,6 +147,7 @@ class Headline:
 
     Attributes:
         title: the answer, in a line. about: what the page is on.
+        names: whether a section of the page explains its names.
     """
 
     title: str
@@ -154,3 +155,4 @@ class Headline:
     explained: str
     measured: str
     machine: str
+    names: bool = False

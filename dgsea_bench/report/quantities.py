@@ -120,12 +120,12 @@ def _best(values: Values, groups: Groups, quantity: Quantity) -> str:
         return ""
     first = Counter(found[0][1] for found in ordered)
     label, count = first.most_common(1)[0]
-    least = "fastest" if quantity.metric == TIME.metric else "leanest"
+    least = "fastest" if quantity.form is wording.seconds else "leanest"
     if count < len(ordered):
         others = [f"{other} in {number}" for other, number in first.most_common()[1:4]]
         return f"{label} is {least} in {count:,} of {len(ordered):,} problems, {wording.listed(others)}"
     factors = [found[1][0] / found[0][0] for found in ordered if found[0][0]]
-    as_long = "as long" if quantity.metric == TIME.metric else "as much"
+    as_long = "as long" if quantity.form is wording.seconds else "as much"
     told = wording.span(factors, lambda factor: wording.times(factor or 0.0))
     all_of = f"all {len(ordered):,}" if len(ordered) > 2 else "both" if len(ordered) == 2 else "the one"
     where = f"in {all_of} {'problems' if len(ordered) > 1 else 'problem that can be compared'}"
@@ -186,7 +186,7 @@ def _compared(there: dict[str, float], place: str, quantity: Quantity) -> str:
         return f"At {place} {best} takes {low}"
     if low == high:
         return f"At {place} every backend takes {low}"
-    least = "fastest" if quantity.metric == TIME.metric else "leanest"
+    least = "fastest" if quantity.form is wording.seconds else "leanest"
     return f"At {place} {best} is {least} with {low}; {worst} takes {high}"
 
 
@@ -199,8 +199,12 @@ def _error_heading(there: dict[str, float], place: str, quantity: Quantity) -> s
     wrong = {label: value for label, value in there.items() if value >= ROUNDING}
     if not wrong:
         return f"At {place} the {quantity.subject} of every backend is zero or rounding"
+    right = [label for label in there if label not in wrong and label != "exact"]
+    if right:
+        place += f" {wording.listed(right)} {'is' if len(right) == 1 else 'are'} exact to rounding;"
     best, worst = min(wrong, key=lambda name: wrong[name]), max(wrong, key=lambda name: wrong[name])
     if best == worst:
         return f"At {place} the {quantity.subject} of {best} is {quantity.form(wrong[best])}"
     low, high = quantity.form(wrong[best]), quantity.form(wrong[worst])
-    return f"At {place} the {quantity.subject} goes from {low} ({best}) to {high} ({worst})"
+    others = " of others" if right else ""
+    return f"At {place} the {quantity.subject}{others} goes from {low} ({best}) to {high} ({worst})"

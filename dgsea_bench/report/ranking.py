@@ -43,14 +43,14 @@ def ranking(run: Run) -> Section | None:
         _distribution(run, groups, "slope", "nes_slope", wording.share_tick),
         plots.dot_figure(run, groups, NULL_TIME),
     ]
-    remarks = [plots.unless_said(run).strip(), settings_sentence(run)]
+    said = [*ranking_sentences(run), plots.unless_said(run).strip()]
     return Section(
         "Does it still rank pathways as GSEA does?",
         "ranking",
-        ranking_sentences(run),
+        [text for text in said if text],
         [_ranking_table(run, compared)],
         figures,
-        [text for text in remarks if text],
+        [text for text in (settings_sentence(run),) if text],
     )
 
 

@@ -12,6 +12,7 @@ from dgsea_bench.report.calibration import calibration
 from dgsea_bench.report.content import Figure, Headline, Section
 from dgsea_bench.report.curves import running_sums
 from dgsea_bench.report.frontier import frontier
+from dgsea_bench.report.glossary import names
 from dgsea_bench.report.growth import growth_figure
 from dgsea_bench.report.prediction import growth_model
 from dgsea_bench.report.quantities import ERROR, GRADIENT, MEMORY, SIGN, SPEARMAN, TIME, Quantity
@@ -44,7 +45,7 @@ MOST_KINDS = 12
 
 def headline(run: Run) -> Headline:
     """Title, what was measured, and where."""
-    names = wording.listed(list(dict.fromkeys(row.scenario for row in run.rows)))
+    scenarios = wording.listed(list(dict.fromkeys(row.scenario for row in run.rows)))
     found = Counter(row.status for row in run.rows)
     counts = [f"{found[status]:,} {status}" for status in get_args(Status) if found[status] or status in USUAL]
     kinds = list(dict.fromkeys(problem.scores for problem in run.problems))
@@ -58,7 +59,7 @@ def headline(run: Run) -> Headline:
     explained = f"{WHAT_IT_IS} {BACKENDS_COMPARED if compared.rows else NES_COMPARED}"
     title = answer(_recommendations(compared), compared.results) if compared.rows else ""
     title = title or temperatures_answer(run) or ranking_answer(run)
-    return Headline(title, f"{names}: {question}", explained, measured, "; ".join(tables.machines(run)))
+    return Headline(title, f"{scenarios}: {question}", explained, measured, "; ".join(tables.machines(run)), names=True)
 
 
 def _recommendations(run: Run) -> list[list[Recommendation]]:
@@ -198,6 +199,7 @@ def environments(run: Run) -> Section:
 def how_to_read(run: Run) -> Section:
     """Each metric in words."""
     text = [
+        "A case is one backend on one problem, which is a kind of scores and numbers of genes, gene sets and profiles.",
         "Truth is the exact backend in float64: the dense sums, which “python -m dgsea_bench check” holds against an "
         "independent writing of the formulas. Its own error is 0 by definition.",
         "A relative error is abs(dES − truth) / abs(truth), per profile and set.",
@@ -246,5 +248,6 @@ SECTIONS: tuple[Builder, ...] = (
     strength,
     all_cases,
     environments,
+    names,
     how_to_read,
 )

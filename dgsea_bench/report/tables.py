@@ -146,7 +146,9 @@ def _case_table(run: Run, rows: Sequence[Row], title: str, metrics: Sequence[str
         body.append([where, plots.backend_cell(run, row.label), *[_metric_cell(row, name) for name in metrics]])
     header = [SIZES_HEADER, "backend", *[name.replace("_", " ") for name in metrics]]
     without = sorted({row.without_truth for row in rows if row.without_truth})
-    caption = f"No errors where there is no truth: {'; '.join(without)}." if without else ""
+    caption = "What each column says is told at the end, in How to read this."
+    if without:
+        caption += f" No errors where there is no truth: {'; '.join(without)}."
     return Table(title, header, body, caption, numeric_from=2, wide=True)
 
 
@@ -174,7 +176,7 @@ def unfinished_table(run: Run) -> Table | None:
         status = Cell(row.status, warn=row.status in FAILURES)
         body.append([status, plots.backend_cell(run, row.label), what, Cell(row.reason or "no reason was given")])
     header = ["status", "backend", "scores, genes × sets × profiles", "reason"]
-    return Table("Skipped and failed cases", header, body, wide=len(body) > LONG)
+    return Table("Skipped and failed cases", header, body, wide=len(body) > LONG, stacked=True)
 
 
 def flagged_table(run: Run) -> Table | None:
@@ -188,7 +190,7 @@ def flagged_table(run: Run) -> Table | None:
         what = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
         body.append([plots.backend_cell(run, row.label), what, Cell("; ".join(row.flags), warn=True)])
     header = ["backend", "scores, genes × sets × profiles", "flagged"]
-    return Table("Know before you believe these numbers", header, body, wide=len(body) > LONG)
+    return Table("Know before you believe these numbers", header, body, wide=len(body) > LONG, stacked=True)
 
 
 def inputs_table(run: Run) -> Table | None:

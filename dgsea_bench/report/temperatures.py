@@ -58,19 +58,24 @@ def temperatures(run: Run) -> Section | None:
 
 
 def temperatures_answer(run: Run) -> str:
-    """The section in a line: where dNES comes closest to NES; empty where the temperatures were not varied."""
-    of_agreement = [(item, known) for item in _maps(run) if (known := item.known("nes_spearman"))]
-    if not of_agreement:
+    """The section in a line: where dNES comes closest to NES, at which price; empty without a map of temperatures."""
+    found = [item for item in _maps(run) if item.known("nes_spearman")]
+    if not found:
         return ""
-    item, known = max(of_agreement, key=lambda each: len(each[1]))
-    where = f" ({item.where}, {item.label})" if len(of_agreement) > 1 else ""
+    largest = max(found, key=lambda item: len(item.results))
+    where = f" ({largest.where}, {largest.label})" if len(found) > 1 else ""
+    known, again = largest.known("nes_spearman"), largest.known("gradient_repeatability")
     best = max(known, key=lambda at: known[at])
     tau_rank, _, tau_abs = PRESETS["recommended"]
     usual = known.get((tau_rank, tau_abs))
-    beside = f", {wording.share(usual)} at the recommended {tau_rank:g} and {tau_abs:g}" if usual is not None else ""
+    beside = f"; {wording.share(usual)} at the recommended {tau_rank:g} and {tau_abs:g}" if usual is not None else ""
+    there, here = again.get(best), again.get((tau_rank, tau_abs))
+    lost = there is not None and here is not None and there < here
+    price = f"(cosine {wording.share(there)}; {wording.share(here)})"
     return (
-        f"dNES is closest to NES at tau_rank {best[0]:g} and tau_abs {best[1]:g}: "
-        f"a Spearman correlation of {wording.share(known[best])}{beside}{where}"
+        f"dNES is closest to NES at tau_rank {best[0]:g} and tau_abs {best[1]:g} "
+        f"(Spearman correlation {wording.share(known[best])}{beside})"
+        f"{f', but its gradient changes more with the noise there {price}' if lost else ''}{where}"
     )
 
 
@@ -150,4 +155,4 @@ def _percent(value: float) -> str:
 
 
 def _two_digits(value: float) -> str:
-    return f"{value:.2g}"
+    return f"{value:#.2g}".rstrip(".") if value < 100 else f"{value:,.0f}"

@@ -31,6 +31,8 @@ HEIGHT = 330
 LETTER, LINE = 7.0, 16.0
 """Room for a letter of a label, and for its line."""
 MARK = 8.0
+BESIDE = 26.0
+"""A name that comes so near to another mark is taken for its name."""
 PIECES = 12
 """Of a line, each in a box of its own, so that a slanting one takes no more room than it needs."""
 LONGEST = 28
@@ -159,11 +161,15 @@ def _spots(axes: Axes, marks: Sequence[Mark], places: Mapping[str, float]) -> li
     bounds = (left + 2, bottom + 2, right + 20, top + 6)
     found = []
     for mark, (x, y) in zip(marks, centres, strict=True):
+        near = [(a - BESIDE, b - LINE, a + BESIDE, b + LINE) for a, b in centres if [a, b] != [x, y]]
         boxes = _around(x, y, LETTER * min(len(mark.label), LONGEST))
         free = [box for box in boxes if _inside(box, bounds) and not any(_meet(box, other) for other in taken)]
         if not free:
             return None
-        chosen = min(free, key=lambda box: sum(_meet(box, line) for line in lines))  # of equal ones the first
+        clutter = [
+            3 * sum(_meet(box, other) for other in near) + sum(_meet(box, line) for line in lines) for box in free
+        ]
+        chosen = free[clutter.index(min(clutter))]  # of equal ones the first
         taken.append(chosen)
         found.append(chosen)
     return found

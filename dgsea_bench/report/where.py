@@ -180,7 +180,11 @@ def _of_the_worst(items: Sequence[SetErrors], trait: Trait) -> str:
     )
     if trait is not STRENGTH:
         return f"{told}."
-    return f"{told}; abs(dES − truth), which is divided by the strength, is {less:.2g} and {more:.2g}."
+    return f"{told}; abs(dES − truth), which is divided by the strength, is {_short(less)} and {_short(more)}."
+
+
+def _short(value: float) -> str:
+    return f"{value:.2g}".replace("e-0", "e-")
 
 
 def _table(run: Run, items: Sequence[SetErrors]) -> Table:

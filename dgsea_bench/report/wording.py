@@ -103,8 +103,9 @@ def share(value: float | None) -> str:
 
 
 def share_tick(value: float) -> str:
-    """A share on an axis."""
-    return f"{value:.2f}".replace("-", "−")
+    """A share on an axis: ``0.90``, ``0.975``."""
+    whole, digits = f"{value:.4f}".split(".")
+    return f"{whole}.{digits.rstrip('0'):0<2}".replace("-", "−")
 
 
 def times(factor: float) -> str:

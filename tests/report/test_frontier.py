@@ -6,7 +6,8 @@ import pytest
 from synthetic_run import accuracy, cost, l1000, make_row, three_sizes, write_run
 from test_report_page import NASTY, csv_of, only_ours_runs, parsed, text_of
 
-from dgsea_bench.report import render_report
+from dgsea_bench.report import render_report, tradeoff
+from dgsea_bench.report.canvas import BLUE, GREY, VERMILION, Look, canvas
 
 
 def render(path, rows):
@@ -96,6 +97,24 @@ def test_real_scores_come_first(tmp_path):
         rows.append(make_row(label, 978, accuracy(error) | cost(1.0), source=l1000()))
     text = text_of(section(render(tmp_path, rows)))
     assert text.index("On signatures.gctx × hallmark.gmt") < text.index("On planted")
+
+
+@pytest.mark.parametrize("other", [0.34, 0.3, 0.45])
+def test_a_name_stands_beside_its_own_mark(other):
+    labels = {"nyswin[anchors=512]": (0.0012, 0.35), "nyswin[anchors=128]": (0.004, other), "exact": (None, 0.46)}
+    looks = dict(zip(labels, (Look(BLUE, "o"), Look(VERMILION, "s"), Look(GREY, "D")), strict=True))
+    marks = [
+        tradeoff.Mark(label, looks[label], label[:6], error, error, seconds, seconds, seconds, label == "exact")
+        for label, (error, seconds) in labels.items()
+    ]
+    with canvas(tradeoff.HEIGHT) as figure:
+        axes, places = tradeoff._fill(figure, marks, tradeoff.Titles("error", "time", str, str), 0)
+        boxes = tradeoff._spots(axes, marks, places)
+        centres = axes.transData.transform([(places[mark.label], mark.time) for mark in marks])
+    for number, (left, bottom, right, top) in enumerate(boxes):
+        gaps = [max(left - x, x - right, 0) + max(bottom - y, y - top, 0) for x, y in centres]
+        assert gaps.index(min(gaps)) == number
+        assert min(gaps) < tradeoff.BESIDE
 
 
 def test_none_where_nothing_can_be_compared(tmp_path):

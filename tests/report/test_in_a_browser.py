@@ -10,7 +10,7 @@ import pytest
 from synthetic_run import accuracy, cost, make_row, three_sizes, write_run
 from test_report_page import NASTY
 
-from dgsea_bench.report import render_report
+from dgsea_bench.report import render_index, render_report
 
 LONG = "long_name_" * 30
 FROM_RIGHT = "مجموعة \u202eجينات"
@@ -129,6 +129,46 @@ def test_no_width_scrolls_sideways(visit, sizes_page, hostile_page, width):
         assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_narrow_verdict_shows_its_labels_whole(visit, sizes_page):
+    reader = visit(sizes_page, width=400)
+    starts = """(cells) => cells.map((cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        const indent = parseFloat(getComputedStyle(cell).textIndent);
+        return Math.min(range.getBoundingClientRect().left, cell.getBoundingClientRect().left + indent);
+    })"""
+    edge = reader.page.locator(".verdict .stacked").first.bounding_box()["x"]
+    found = reader.page.locator(".stacked td").evaluate_all(starts)
+    assert found
+    assert min(found) >= edge
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_no_spot_is_cut_off(visit, tmp_path, width):
+    flagged = make_row().model_copy(update={"flags": ["other programs kept the machine busy"]})
+    reader = visit(render_report(write_run(tmp_path, [flagged, make_row("hard")])), width=width)
+    for box in reader.page.locator(".stacked .scroll").all():
+        for spot in box.locator("td > i").all():
+            assert spot.bounding_box()["x"] >= box.bounding_box()["x"]
+
+
+def test_reasons_are_readable_on_a_narrow_screen(visit, tmp_path):
+    rows = [make_row(), make_row("nyswin", status="failed", reason="a long story of what went wrong " * 5)]
+    rows.append(make_row("hard").model_copy(update={"flags": ["other programs kept the machine busy " * 5]}))
+    reader = visit(render_report(write_run(tmp_path, rows)), width=400)
+    for text in ("a long story", "other programs"):
+        assert reader.page.locator("td", has_text=text).bounding_box()["width"] > 300
+
+
+def test_an_index_shows_all_its_columns(visit, tmp_path):
+    for name in ("first", "second"):
+        write_run(tmp_path / name, three_sizes())
+    reader = visit(render_index(tmp_path))
+    box = reader.page.locator(".stacked .scroll")
+    assert box.evaluate("(box) => box.scrollWidth - box.clientWidth") == 0
+    assert reader.page.locator("td:nth-child(6)").first.evaluate("(td) => getComputedStyle(td).textAlign") == "right"
+
+
 def test_tables_are_sorted_by_number_and_by_name(visit, sizes_page):
     reader = visit(sizes_page)
     box = reader.page.locator(".table", has_text="Cost of every finished case")
@@ -179,6 +219,9 @@ def test_a_backend_is_hidden_everywhere(visit, sizes_page):
     assert set(reader.column(box.locator("table"), 1)) == {"exact", "hard"}
     chip.click()
     assert "nyswin[anchors=128]" in reader.column(box.locator("table"), 1)
+    reader.page.locator(".chips").get_by_role("button", name="exact").click()
+    verdict = reader.page.locator(".verdict .stacked table")
+    assert len(reader.column(verdict, 0)) == 3, "what to use does not depend on what is looked at"
 
 
 def saved(reader, title):
@@ -230,6 +273,16 @@ def test_the_panel_interpolates_and_says_when_it_extrapolates(visit, sizes_page)
     answer, rows = ask(reader, genes="")
     assert answer == "genes: a whole number from 1 to 100,000,000 is wanted."
     assert rows == {} or not reader.page.locator(".panel tbody").is_visible()
+
+
+def test_the_panel_says_that_errors_without_a_truth_are_assumed(visit, tmp_path):
+    rows = [*three_sizes(), make_row("exact", 8000, {"step_seconds": 0.64, "step_peak_mib": 64.0})]
+    reader = visit(render_report(write_run(tmp_path, rows)))
+    answer, told = ask(reader, genes=8000, tolerance="1e-6")
+    assert told["exact"]["known"] == "measured; its error taken as at 4,000 genes, the most measured"
+    assert answer.endswith("Caution: measured; its error taken as at 4,000 genes, the most measured.")
+    _, told = ask(reader, genes=4000)
+    assert told["exact"]["known"] == "measured"
 
 
 def test_the_panel_knows_of_failures_and_of_all_axes(visit, tmp_path):
@@ -291,6 +344,9 @@ def test_the_theme_is_kept(visit, sizes_page):
     assert reader.page.get_by_role("button", name="Dark theme").is_visible()
     reader.page.emulate_media(media="print")
     assert not reader.page.locator("nav").is_visible()
+    size = "(element) => getComputedStyle(element).fontSize"
+    table = reader.page.locator(".wide table").first
+    assert table.locator("th button").first.evaluate(size) == table.locator("td").first.evaluate(size)
 
 
 def test_figures_and_tables_are_saved_and_copied(visit, sizes_page):

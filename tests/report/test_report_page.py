@@ -195,6 +195,9 @@ def test_one_real_ranking(tmp_path):
     text = text_of(render(tmp_path, rows))
     assert "One number of genes was measured" in text
     assert "At 12,000 genes the mean error of nyswin is 0.30 %" in text
+    rows[0] = make_row("fastsum", 12000, accuracy(0.0) | cost(0.01), source=source)
+    exact_to_rounding = text_of(render(tmp_path / "more", rows[:3]))
+    assert "At 12,000 genes fastsum is exact to rounding; the mean error of nyswin is 0.30 %" in exact_to_rounding
     assert "At 12,000 genes nyswin is fastest with 10.0 ms; exact takes 120 ms" in text
     assert "naive.rnk" in text
     assert "– genes" not in text, "sizes of a skipped case are known from the other cases on that file"
@@ -217,7 +220,8 @@ def test_settings_that_differ_are_told(tmp_path):
     text = text_of(render(tmp_path, rows))
     assert "set_size 5" in text
     assert "Throughout: exponent 1.0, tau_rank 1.2" in text
-    assert text.count("tau_rank") == 1, "what is the same is told once"
+    assert "set_size 5, tau" not in text, "what is the same is told once, not with each problem"
+    assert text.count("tau_rank 1.2") == 1
 
 
 def test_the_answer_breaks_no_number_and_changes_no_name(tmp_path):

@@ -150,7 +150,7 @@ def test_the_verdict_in_words():
     assert line == "Use exact: nothing faster is exact to 1e-6, at 400 to 4,000 genes"
     assert exact == "Exact to 1e-6: use exact at 400 to 4,000 genes (nothing else measured is as accurate)."
     assert "Within 0.1 %: use nyswin[anchors=128] at 400 to 4,000 genes" in close
-    assert "2.0 times as fast as exact" in close
+    assert "2.0 times as fast as the exact backend" in close
     assert "gradient is off by up to 0.08\u00a0%" in close
     assert "the next best, exact, takes at least 1.8 times as long" in close, "at the ends of both intervals"
     assert "Least memory, within 0.1 %: use nyswin[anchors=128]" in lean
@@ -161,7 +161,7 @@ def test_the_verdict_in_words():
 def test_one_backend_for_every_need():
     rows = [make_row("exact"), make_row("fastsum", metrics=accuracy(0.0) | cost(1e-6))]
     line, (first, *_) = words(rows)
-    assert line == "Use fastsum: exact to 1e-6 and 10,000 times as fast as exact, at 1,000 genes"
+    assert line == "Use fastsum: exact to 1e-6 and 10,000 times as fast as the exact backend, at 1,000 genes"
     assert first.endswith("Nothing that is only within 0.1 % is faster or takes less memory.")
 
 
@@ -376,3 +376,4 @@ def test_it_says_what_a_window_keeps():
     assert "100 % of positions by exact and nyswin;" in said
     assert "20 % of positions by nyswin[window=fixed]." in said
     assert window_sentence(run_of([make_row("exact", metrics={})])) == ""
+    assert "no window saves anything" in window_sentence(run_of(rows[:2]))

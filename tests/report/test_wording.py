@@ -61,6 +61,10 @@ def test_long_names_keep_their_ends():
     assert wording.shortened("REACTOME_SOMETHING_VERY_LONG_INDEED_1", 20) == "REACTOME_…G_INDEED_1"
 
 
+def test_a_share_on_an_axis_is_not_rounded_to_another():
+    assert [wording.share_tick(share) for share in (0.875, 0.9, -0.25, 1.0)] == ["0.875", "0.90", "−0.25", "1.00"]
+
+
 @pytest.mark.parametrize(("low", "high"), [(1.0, 1.2), (0.3, 40.0), (1e-14, 1.0), (5e-3, 7e-3), (1.0, 1.0001)])
 def test_ticks_lie_inside_and_are_few(low, high):
     ticks = log_ticks(low, high)

@@ -72,7 +72,7 @@ function backends() {
   if (colours.size < 2) return;
   const hidden = new Set();
   const rules = document.head.appendChild(document.createElement("style"));
-  const chips = make("p", { className: "chips" }, make("span", { textContent: "Backends" }));
+  const chips = make("p", { className: "chips" }, make("span", { textContent: "Show backends" }));
   for (const [colour, labels] of colours) {
     const label = [...labels].join(", ");
     const chip = make("button", { type: "button", title: `Hide or show ${label}` }, make("i", { className: colour }), label);

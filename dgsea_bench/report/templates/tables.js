@@ -73,8 +73,8 @@ function save(text, name) {
 
 function filtering(table, status) {
   const rows = [...table.tBodies[0].rows].filter((row) => row.className !== "group");
-  const recommending = table.closest(".verdict"); // whose rows are of problems and not of backends
-  const colour = (row) => (recommending ? undefined : row.querySelector("td > i")?.className);
+  const ofBackends = !table.closest(".verdict .stacked"); // a row of the verdict is of a problem, and stays whoever is hidden
+  const colour = (row) => (ofBackends ? row.querySelector("td > i")?.className : undefined);
   const told = () => rows.map((row) => [row.textContent.toLowerCase(), colour(row)]);
   let known; // made when it is first needed, since a long table would hold up the page
   let words = [];
