@@ -40,7 +40,9 @@ def growth_model(run: Run) -> dict[str, object] | None:
         if result.target == "dgsea" and result.problem.genes is not None:
             families.setdefault(_family(result.problem), []).append(result)
     timed = {family: results for family, results in families.items() if any(r.values("step_seconds") for r in results)}
-    ordered = sorted(timed, key=lambda family: (-len({r.problem for r in timed[family]}), family.order))[:MOST_WAYS]
+    ordered = sorted(
+        timed, key=lambda family: (-len({r.problem for r in timed[family]}), not family.real, family.order)
+    )[:MOST_WAYS]
     if not ordered:
         return None
     colours = {label: VARIABLES[look.colour] for label, look in plots.look_of(run).items()}

@@ -58,7 +58,10 @@ def headline(run: Run) -> Headline:
     question = "which dGSEA backend to use" if compared.rows else "does dNES rank pathways as GSEA does?"
     explained = f"{WHAT_IT_IS} {BACKENDS_COMPARED if compared.rows else NES_COMPARED}"
     title = answer(_recommendations(compared), compared.results) if compared.rows else ""
-    title = title or temperatures_answer(run) or ranking_answer(run)
+    of_ranks = temperatures_answer(run) or ranking_answer(run)
+    if title and run.of_task("significance").rows:
+        explained += f" {of_ranks}."
+    title = title or of_ranks
     return Headline(title, f"{scenarios}: {question}", explained, measured, "; ".join(tables.machines(run)), names=True)
 
 

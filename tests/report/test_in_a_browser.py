@@ -275,16 +275,6 @@ def test_the_panel_interpolates_and_says_when_it_extrapolates(visit, sizes_page)
     assert rows == {} or not reader.page.locator(".panel tbody").is_visible()
 
 
-def test_the_panel_says_that_errors_without_a_truth_are_assumed(visit, tmp_path):
-    rows = [*three_sizes(), make_row("exact", 8000, {"step_seconds": 0.64, "step_peak_mib": 64.0})]
-    reader = visit(render_report(write_run(tmp_path, rows)))
-    answer, told = ask(reader, genes=8000, tolerance="1e-6")
-    assert told["exact"]["known"] == "measured; its error taken as at 4,000 genes, the most measured"
-    assert answer.endswith("Caution: measured; its error taken as at 4,000 genes, the most measured.")
-    _, told = ask(reader, genes=4000)
-    assert told["exact"]["known"] == "measured"
-
-
 def test_the_panel_knows_of_failures_and_of_all_axes(visit, tmp_path):
     rows = three_sizes()
     rows.append(make_row("exact", 8000, status="out of memory", reason="more than 20 GiB"))
@@ -396,8 +386,7 @@ def test_hiding_a_backend_hides_no_answer(visit, sizes_page):
 def test_no_text_that_is_copied_is_a_formula(visit, tmp_path):
     rows = [make_row("exact", generator=name) for name in ("plain", '=HYPERLINK("x")')]
     reader = visit(render_report(write_run(tmp_path, rows, curves=False)))
-    box = reader.page.locator(".table", has_text="What was measured on")
-    box.get_by_role("button", name="Copy").click()
+    reader.page.get_by_role("button", name="Copy: What was measured on").click()
     reader.page.wait_for_function("document.body.textContent.includes('Copied')")
     copied = reader.page.evaluate("navigator.clipboard.readText()").splitlines()
     assert len(copied) == 3

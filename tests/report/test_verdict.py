@@ -363,7 +363,10 @@ def test_what_takes_too_little_to_be_measured_is_no_infinite_bargain():
 def test_factors_and_exponents_are_told_of_the_sizes_they_are_of():
     rows = [make_row("exact", genes, accuracy(0) | cost(1e-8 * genes**2)) for genes in (400, 1000, 4000)]
     rows += [make_row("fastsum", genes, accuracy(0) | cost(1e-6 * genes)) for genes in (400, 1000, 4000, 64000)]
-    assert "4.0 to 40 times as fast as exact where both were measured, at 400 to 64,000 genes" in words(rows)[0]
+    assert (
+        "4.0 to 40 times as fast as the exact backend where both were measured, at 400 to 64,000 genes"
+        in words(rows)[0]
+    )
     said = growth_sentence(run_of(rows))
     assert said.startswith("From 400 to 4,000 genes")
     assert "2.00 for exact and 1.00 for fastsum (400 to 64,000)" in said
