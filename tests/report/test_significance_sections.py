@@ -193,3 +193,11 @@ def test_another_definition_of_p_is_named(tmp_path):
     assert "Of p-values by the definition of the paper's release" in text
     assert text.count("paper's release") == 1 + text.count("the same by the definition of the paper's release")
     assert "can give" not in text.partition("Share of p-values")[0]
+
+
+def test_faint_dots_are_faint_one_by_one(tmp_path):
+    html = render(tmp_path, agreement_rows())
+    section = html[html.index('id="ranking"') :]
+    faint = re.findall(r"<use [^>]*opacity: 0\.28[^>]*>", section)
+    assert len(faint) > 10, "a group that is faint as one would hide that dots cover one another"
+    assert not re.search(r"<g [^>]*style=\"[^\"]*opacity", section)
