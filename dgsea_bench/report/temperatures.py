@@ -63,19 +63,20 @@ def temperatures_answer(run: Run) -> str:
     if not found:
         return ""
     largest = max(found, key=lambda item: len(item.results))
-    where = f" ({largest.where}, {largest.label})" if len(found) > 1 else ""
+    kind = largest.where.partition(",")[0]
+    where = f" on {kind[:1].lower()}{kind[1:]}" if len(found) > 1 else ""
     known, again = largest.known("nes_spearman"), largest.known("gradient_repeatability")
     best = max(known, key=lambda at: known[at])
     tau_rank, _, tau_abs = PRESETS["recommended"]
     usual = known.get((tau_rank, tau_abs))
-    beside = f"; {wording.share(usual)} at the recommended {tau_rank:g} and {tau_abs:g}" if usual is not None else ""
+    beside = f", {wording.share(usual)} as recommended" if usual is not None else ""
     there, here = again.get(best), again.get((tau_rank, tau_abs))
     lost = there is not None and here is not None and there < here
-    price = f"(cosine {wording.share(there)}; {wording.share(here)})"
+    price = f"cosine {wording.share(there)}, {wording.share(here)} as recommended"
     return (
-        f"dNES is closest to NES at tau_rank {best[0]:g} and tau_abs {best[1]:g} "
-        f"(Spearman correlation {wording.share(known[best])}{beside})"
-        f"{f', but its gradient changes more with the noise there {price}' if lost else ''}{where}"
+        f"dNES is closest to NES at tau_rank {best[0]:g} and tau_abs {best[1]:g}{where} "
+        f"(Spearman {wording.share(known[best])}{beside})"
+        f"{f', but there its gradient repeats less ({price})' if lost else ''}"
     )
 
 

@@ -128,18 +128,18 @@ def test_the_map_over_temperatures(tmp_path):
     assert "At the highest of the map (tau_rank 0.1, tau_abs 0.01)" in text
     assert "The correlation changes by up to 0.071 with tau_abs, and by up to 0.066 with tau_rank" in text
     assert html.count("Map of ") == 4
-    assert "dNES is closest to NES at tau_rank 0.1 and tau_abs 0.01 (Spearman correlation 1 − 1.0e-4; 0.928" in text
-    assert "but its gradient changes more with the noise there (cosine 0.010; 0.600)" in text
+    assert "dNES is closest to NES at tau_rank 0.1 and tau_abs 0.01 (Spearman 1 − 1.0e-4, 0.928 as recommended)" in text
+    assert "but there its gradient repeats less (cosine 0.010, 0.600 as recommended)" in text
     assert "5 more problems in the table only" not in text  # as few as these are all drawn
 
 
 def test_the_answer_says_of_which_map_it_is(tmp_path):
     (one,) = re.findall("<h1>(.*?)</h1>", render(tmp_path / "one", map_rows()))
-    assert "; 0.928 at the recommended 1.2 and 0.6)" in one
-    assert one.endswith("(cosine 0.010; 0.600)"), "what the gradient loses there"
+    assert "tau_abs 0.01 (Spearman 1 − 1.0e\u20114, 0.928 as recommended)" in one
+    assert one.endswith("repeats less (cosine 0.010, 0.600 as recommended)"), "what the gradient loses there"
     other = [row("exact", agreement(0.5), generator="null", params=item.case["params"]) for item in map_rows()]
     (two,) = re.findall("<h1>(.*?)</h1>", render(tmp_path / "two", [*map_rows(), *other]))
-    assert two == f"{one} (Planted scores, 1,000 genes, 20 sets, 40 profiles, exact)"
+    assert two == one.replace("tau_abs 0.01 ", "tau_abs 0.01 on planted scores ")
 
 
 def test_no_map_where_only_one_temperature_was_varied(tmp_path):
