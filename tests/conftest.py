@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items):
     """Where tests run in several processes (``pytest -n 2 --dist loadgroup``), those that measure share one of them."""
     for item in items:
         path = item.path.relative_to(Path(__file__).parent).as_posix()
-        group = "measuring" if path.startswith(MEASURE) else path if path.endswith("_browser.py") else None
+        group = "measuring" if path.startswith(MEASURE) else "browser" if path.endswith("_browser.py") else None
         if group:
             item.add_marker(pytest.mark.xdist_group(group))
 

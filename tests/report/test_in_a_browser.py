@@ -2,12 +2,10 @@
 
 import csv
 import io
-import os
 import re
-import shutil
 
 import pytest
-from synthetic_run import accuracy, cost, make_row, three_sizes, write_run
+from synthetic_run import make_row, three_sizes, write_run
 from test_report_page import NASTY
 
 from dgsea_bench.report import render_index, render_report
@@ -15,80 +13,6 @@ from dgsea_bench.report import render_index, render_report
 LONG = "long_name_" * 30
 FROM_RIGHT = "مجموعة \u202eجينات"
 HOSTILE = (NASTY, "<img src=x onerror=window.broken=1>", LONG, FROM_RIGHT, "</script><script>window.broken=1</script>")
-
-
-def why_not():
-    """Why there is no browser to test in; empty where there is one."""
-    try:
-        import playwright.sync_api  # noqa: F401
-    except ImportError:
-        return "playwright is not installed: pip install -e '.[test]'"
-    return "" if shutil.which("chromium") else "there is no chromium on the path: apt-get install chromium"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    reason = why_not()
-    if reason and os.environ.get("DGSEA_BENCH_BROWSER") == "required":
-        pytest.fail(f"DGSEA_BENCH_BROWSER=required, but {reason}")
-    if reason:
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
-        yield chromium
-        chromium.close()
-
-
-class Reader:
-    """A page that is open, and everything that the browser complained about."""
-
-    def __init__(self, page):
-        self.page, self.complaints, self.requests = page, [], []
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
-        page.on("request", lambda request: self.requests.append(request.url))
-
-    def text(self, selector):
-        return " ".join(self.page.locator(selector).inner_text().split())
-
-    def column(self, table, number):
-        """Visible texts of a column, small print left out."""
-        script = """(table, number) => [...table.tBodies[0].rows].filter((row) => !row.hidden && row.cells.length > 1)
-            .map((row) => [...row.cells[number].childNodes].filter((node) => node.nodeName !== "SMALL")
-            .map((node) => node.textContent).join(""))"""
-        return table.evaluate(f"(table) => ({script})(table, {number})")
-
-
-@pytest.fixture
-def visit(browser):
-    """Open a file; at the end nothing may have been asked for but the file, and nothing complained about."""
-    opened = []
-
-    def visit(file, *, width=1280, scheme="light", anchor=""):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, accept_downloads=True
-        )
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        reader = Reader(context.new_page())
-        opened.append((context, reader))
-        reader.page.goto(f"{file.as_uri()}{anchor}")
-        return reader
-
-    yield visit
-    for context, reader in opened:
-        context.close()
-        assert reader.complaints == []
-        assert {url.partition("#")[0].partition(":")[0] for url in reader.requests} <= {"file", "data", "blob"}
-        assert len([url for url in reader.requests if url.startswith("file")]) <= 2  # once more where it is reloaded
-
-
-@pytest.fixture(scope="module")
-def sizes_page(tmp_path_factory):
-    return render_report(write_run(tmp_path_factory.mktemp("sizes"), three_sizes()))
 
 
 @pytest.fixture(scope="module")
@@ -231,97 +155,6 @@ def saved(reader, title):
     return list(csv.DictReader(io.StringIO(download.value.path().read_text())))
 
 
-def ask(reader, **fields):
-    """Fill in the panel, and read the answer and the table, a dictionary of texts by backend."""
-    form = reader.page.locator(".panel form")
-    for name, value in fields.items():
-        field = form.locator(f"[name={name}]")
-        field.select_option(value) if name in ("tolerance", "way") else field.fill(str(value))
-    rows = reader.page.locator(".panel tbody tr").all()
-    cells = [[" ".join(cell.split()) for cell in row.locator("td").all_inner_texts()] for row in rows]
-    names = ("time", "memory", "error", "gradient", "known")
-    return reader.text(".panel .answer"), {row[0]: dict(zip(names, row[1:])) for row in cells}
-
-
-def test_the_panel_answers_with_the_rows(visit, sizes_page):
-    reader = visit(sizes_page)
-    for genes, exact in ((400, "1.60 ms"), (1000, "10.0 ms"), (4000, "160 ms")):
-        answer, rows = ask(reader, genes=genes, tolerance="1e-6")
-        assert rows["exact"]["time"] == exact
-        assert rows["exact"]["known"] == "measured"
-        assert answer.startswith(f"Use exact: about {exact} a step")
-    answer, rows = ask(reader, tolerance="1e-2")
-    assert answer.startswith("Use nyswin[anchors=128]: about 80.0 ms a step")
-    assert "The next, exact, takes 2.00 times as long." in answer
-    assert rows["nyswin[anchors=128]"]["error"] == "0.20 %"
-    assert rows["nyswin[anchors=128]"]["gradient"] == "0.80 %"
-    assert "hard" not in rows, "classical GSEA is no contender"
-
-
-def test_the_panel_interpolates_and_says_when_it_extrapolates(visit, sizes_page):
-    reader = visit(sizes_page)
-    _, rows = ask(reader, genes=2000)
-    assert rows["exact"]["time"] == "40.0 ms", "a power law is a straight line on logarithmic axes"
-    assert rows["exact"]["known"] == "interpolated"
-    answer, rows = ask(reader, genes=12000)
-    assert rows["exact"]["time"].startswith("1.44 s")
-    assert rows["exact"]["known"] == "extrapolated 3.00 × beyond 4,000 genes"
-    assert "Caution: extrapolated 3.00 × beyond 4,000 genes." in answer
-    answer, _ = ask(reader, genes=1000, sets=500)
-    assert answer.startswith("Not known; on what was measured use exact: about 10.0 ms a step")
-    assert "Caution: gene sets were not varied (20)." in answer
-    answer, rows = ask(reader, genes="")
-    assert answer == "genes: a whole number from 1 to 100,000,000 is wanted."
-    assert rows == {} or not reader.page.locator(".panel tbody").is_visible()
-
-
-def test_the_panel_knows_of_failures_and_of_all_axes(visit, tmp_path):
-    rows = three_sizes()
-    rows.append(make_row("exact", 8000, status="out of memory", reason="more than 20 GiB"))
-    rows.append(make_row("nyswin[anchors=128]", 8000, accuracy(0.002, 0.008) | cost(0.32)))
-    rows += [make_row("exact", 1000, accuracy(0) | cost(0.01 * sets / 20), sets=sets) for sets in (40, 80)]
-    reader = visit(render_report(write_run(tmp_path, rows)))
-    answer, told = ask(reader, genes=9000, sets=20, tolerance="Infinity")
-    assert answer.startswith("Use nyswin[anchors=128]")
-    assert told["exact"]["known"] == "out of memory at 8,000 genes, 20 sets, 1 profile: more than 20 GiB"
-    answer, told = ask(reader, genes=9000, tolerance="1e-6")
-    assert answer == "No backend measured here is within 1e-6 on this problem."
-    _, told = ask(reader, genes=1000, sets=80)
-    assert told["exact"]["time"] == "40.0 ms"
-
-
-def test_the_panel_says_what_it_does_not_know(visit, tmp_path):
-    untold = {key: value for key, value in (accuracy(0) | cost(1.6)).items() if "error" not in key}
-    rows = [*three_sizes(), make_row("exact", 40000, untold, without_truth="beyond the limit")]
-    rows += [make_row("exact", 1000, accuracy(0) | cost(0.01 * sets / 20), sets=sets) for sets in (40, 80)]
-    rows += [make_row("exact", 1000, accuracy(0) | cost(0.01 * profiles), profiles=profiles) for profiles in (2, 4)]
-    reader = visit(render_report(write_run(tmp_path, rows)))
-    answer, told = ask(reader, genes=40000, tolerance="1e-6")
-    assert told["exact"]["known"] == "error taken as at 4,000 genes, the most measured", "the time alone is measured"
-    assert "Caution: error taken as at 4,000 genes" in answer
-    _, told = ask(reader, genes=1000, profiles=4)
-    assert told["exact"]["known"] == "measured"
-    _, told = ask(reader, genes=1000, profiles=4, sets=80)
-    assert told["exact"]["time"] == "160 ms"
-    assert told["exact"]["known"] == "interpolated", "each was measured, not both at once"
-
-
-def test_the_panel_judges_as_the_verdict_does(visit, tmp_path):
-    rows = [make_row("exact", genes, accuracy(0) | cost(1.0)) for genes in (400, 1000, 4000)]
-    flat = {name: value for name, value in (accuracy(0) | cost(0.1)).items() if not name.startswith("gradient")}
-    rows += [make_row("nyswin", genes, flat) for genes in (400, 1000, 4000)]
-    flagged = {"flags": ["unstable"]}
-    rows += [make_row("fastsum", genes, accuracy(0) | cost(0.01)).model_copy(update=flagged) for genes in (400, 4000)]
-    rows += [make_row("fastsum", 1000, status="failed", reason="a bad day")]
-    reader = visit(render_report(write_run(tmp_path, rows)))
-    answer, told = ask(reader, genes=1000)
-    assert answer.startswith("Use exact"), "nyswin has no gradient, and fastsum failed there"
-    assert told["fastsum"]["known"] == "failed at 1,000 genes, 20 sets, 1 profile: a bad day"
-    answer, told = ask(reader, genes=4000)
-    assert answer.startswith("Use fastsum"), "larger ones finished"
-    assert told["fastsum"]["known"] == "measured, but flagged: see All cases"
-
-
 def test_the_theme_is_kept(visit, sizes_page):
     reader = visit(sizes_page, scheme="dark")
     paper = "getComputedStyle(document.body).backgroundColor"
@@ -419,7 +252,7 @@ def test_hostile_names_do_no_harm(visit, hostile_page):
     reader = visit(hostile_page)
     assert reader.page.evaluate("window.broken") is None
     assert reader.page.locator("img").count() == 0
-    ask(reader, genes=901)
+    reader.ask(genes=901)
     for button in reader.page.locator("th button").all()[:8]:
         button.click()
     assert reader.page.evaluate("window.broken") is None
