@@ -78,7 +78,7 @@ def _read(folder: Path) -> Run:
     """
     try:
         run = read_runs([folder])
-        run.problems  # noqa: B018 (raises for rows that are none of a sweep's)
+        list(run.problems)  # raises for rows that are none of a sweep's
     except InputError:  # a ValueError too
         raise
     except OSError as error:

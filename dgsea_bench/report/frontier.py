@@ -10,7 +10,7 @@ from dgsea_bench.bench.metrics import ROUNDING
 from dgsea_bench.report import plots, wording
 from dgsea_bench.report.content import Figure, Section
 from dgsea_bench.report.quantities import ERROR, TIME, axis_title
-from dgsea_bench.report.rows import Problem, Result, Run
+from dgsea_bench.report.rows import Problem, Result, Run, by_problem
 from dgsea_bench.report.tradeoff import Mark, Titles, tradeoff
 from dgsea_bench.report.verdict import contenders
 
@@ -65,7 +65,7 @@ class Standing:
 
 def frontier(run: Run) -> Section | None:
     """Error against time at up to three problems, where at least two backends have both."""
-    found = {problem: standings(results) for problem, results in _by_problem(run).items()}
+    found = {problem: standings(results) for problem, results in by_problem(run.results).items()}
     compared = {problem: items for problem, items in found.items() if len(items) > 1}
     if not compared:
         return None
@@ -110,13 +110,6 @@ def _errors(result: Result) -> tuple[float, float]:
 def _seconds(result: Result) -> tuple[float, float, float]:
     """The median with its interval."""
     return (result.typical(TIME.metric) or 0.0, *result.interval(TIME.metric))
-
-
-def _by_problem(run: Run) -> dict[Problem, list[Result]]:
-    groups: dict[Problem, list[Result]] = {}
-    for result in run.results:
-        groups.setdefault(result.problem, []).append(result)
-    return groups
 
 
 def _shown(run: Run, compared: Mapping[Problem, Sequence[Standing]]) -> list[Problem]:

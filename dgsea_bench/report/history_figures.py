@@ -140,19 +140,13 @@ def _marks(curve: Curve, axis: Axis) -> list[Mark]:
 def _scale(curves: Sequence[Curve]) -> Scale:
     """Logarithmic where the unit has a zero that is none at all, and values span some range."""
     first = curves[0]
-    unit, forms = _unit(first), {"seconds": wording.seconds_tick, "s": wording.seconds_tick}
-    form: Form = forms.get(unit, _plain_tick)
-    if unit == "MiB":
-        form = wording.mebibytes_tick
-    elif unit == "bytes":
-        form = lambda value: wording.mebibytes_tick(value / 2**20)  # noqa: E731
-    elif _is_error(first):
-        form = wording.error_tick
+    unit = _unit(first)
+    form = TICKS.get(unit) or (wording.error_tick if _is_error(first) else _plain_tick)
     varying = [name for name in words.varying_of(curves) if name != BACKEND or len(curves) <= ONE_PANEL]
-    shown = "" if unit in ("seconds", "s", "MiB", "bytes", "unit", "") else f" ({unit})"
+    shown = "" if unit in (*TICKS, "unit", "") else f" ({unit})"
     title = words.name_of(first)
     title = wording.shortened(title if len(title + shown) > LONGEST_TITLE else title + shown, LONGEST_TITLE)
-    ratio = unit in ("seconds", "s", "MiB", "bytes") or _is_error(first)
+    ratio = unit in TICKS or _is_error(first)
     return Scale(title, form, ratio, wording.shortened(", ".join(varying), 28))
 
 
@@ -166,6 +160,19 @@ def _is_error(curve: Curve) -> bool:
 
 def _plain_tick(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
+
+
+def _bytes_tick(value: float) -> str:
+    return wording.mebibytes_tick(value / 2**20)
+
+
+TICKS: dict[str, Form] = {
+    "seconds": wording.seconds_tick,
+    "s": wording.seconds_tick,
+    "MiB": wording.mebibytes_tick,
+    "bytes": _bytes_tick,
+}
+"""Unit of a benchmark -> how its values stand on an axis; errors and other numbers have none."""
 
 
 def _wanted(curves: Sequence[Curve], axis: Axis) -> list[int]:

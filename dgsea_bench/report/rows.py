@@ -362,6 +362,14 @@ def kind_of_scores(row: Row) -> str:
     return f"{name}{changed} × {Path(str(source['gene_sets'])).name}"
 
 
+def by_problem(results: Iterable[Result]) -> dict[Problem, list[Result]]:
+    """Results on the same problem together, in the order of both."""
+    groups: dict[Problem, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.problem, []).append(result)
+    return groups
+
+
 def sizes_in_words(problems: Sequence[Problem], axis: Axis = "genes", others: Sequence[Problem] = ()) -> str:
     """``400 genes``, ``400 and 978 genes``, ``400 to 4,000 genes``; no range across a size that only `others` have."""
     sizes, known = (

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from dgsea_bench.report.rows import Problem, Result
+from dgsea_bench.report.rows import Problem, Result, by_problem
 
 Cost = Literal["step_seconds", "step_peak_mib"]
 OF_A_MACHINE = ("device", "threads", "machine")
@@ -81,15 +81,13 @@ class Recommendation:
 
 def recommend(results: Sequence[Result], need: Need) -> list[Recommendation]:
     """One recommendation per problem, smallest first; a problem on a GPU counts with the same one on a processor."""
-    by_problem: dict[Problem, list[Result]] = {}
-    for result in results:
-        by_problem.setdefault(result.problem, []).append(result)
+    measured = by_problem(results)
     gpu: dict[Problem, list[Result]] = {}
     for result in (result for result in results if is_on_gpu(result.problem)):
         gpu.setdefault(wherever(result.problem), []).append(result)
     found = []
-    for problem in _places(by_problem):
-        here = [] if is_on_gpu(problem) else by_problem[problem]
+    for problem in _places(measured):
+        here = [] if is_on_gpu(problem) else measured[problem]
         found.append(_for_problem(problem, gpu.get(wherever(problem), []) if need.on_gpu else here, need))
     return found
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from importlib.util import find_spec
 
 import pytest
 from synthetic_run import three_sizes, write_run
@@ -11,9 +12,7 @@ from dgsea_bench.report import render_report
 
 def why_not():
     """Why there is no browser to test in; empty where there is one."""
-    try:
-        import playwright.sync_api  # noqa: F401
-    except ImportError:
+    if find_spec("playwright") is None:
         return "playwright is not installed: pip install -e '.[test]'"
     return "" if shutil.which("chromium") else "there is no chromium on the path: apt-get install chromium"
 
