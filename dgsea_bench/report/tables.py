@@ -33,10 +33,11 @@ def verdict_table(run: Run, groups: Sequence[Group]) -> Table:
         for number, group in enumerate(groups)
     ]
     caption = (
-        "The fastest backend (forward and backward pass) within the need, or the one with the least memory; of several "
-        "that are as good within noise, the most accurate. A need bounds both the largest error / largest true score, "
-        "and the relative error of the gradient, on every seed. Sure: even at the ends of both intervals of the times "
-        "the next best takes longer. Where kinds of scores share a line, numbers go from the least to the largest."
+        "The fastest backend (forward and backward pass) within the need, or the one with the least memory; "
+        "of several that are as good within noise, the most accurate. A need bounds both the largest error / "
+        "largest true score, and the relative error of the gradient, on every seed. Sure: nothing is flagged, "
+        "and even at the ends of both intervals of the times the next best takes longer. Where kinds of "
+        "scores share a line, numbers go from the least to the largest."
     )
     header = ["problem", *[need.title for need in needs]]
     return Table("For this problem and need, use this backend", header, body, caption, stacked=True)
@@ -97,8 +98,9 @@ def _sureness(members: Sequence[Recommendation]) -> list[str]:
     tied = any(item.rivals or (item.margin and item.margin.low <= 1) for item in members)
     alone = all(item.alone for item in members)
     told = how_sure(members)
-    said = told if tied or alone else f"sure: {told}"
-    return [said, *(["flagged: see All cases"] if any(item.flagged for item in members) else [])]
+    flagged = any(item.flagged for item in members)
+    said = told if tied or alone or flagged else f"sure: {told}"
+    return [said, *(["flagged: see All cases"] if flagged else [])]
 
 
 def baseline_sentence(run: Run) -> str:

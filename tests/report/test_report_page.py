@@ -323,3 +323,12 @@ def test_numbers_in_tables_are_there_to_be_sorted_by(tmp_path):
         for row in re.findall(r"<tr>(<td.*?)</tr>", table, flags=re.DOTALL):
             cells = re.findall(r"<td([^>]*)>(.*?)</td>", row, flags=re.DOTALL)
             assert all("data-n" in attributes or text == "–" for attributes, text in cells[int(first) :]), row
+
+
+def test_nothing_is_sure_that_is_flagged(tmp_path):
+    rows = [make_row("exact"), make_row("fastsum", metrics=accuracy(0.0) | cost(1e-6))]
+    assert "sure: the next best, exact, takes at least" in text_of(render(tmp_path / "calm", rows))
+    rows[1] = rows[1].model_copy(update={"flags": ["other programs kept 1.0 cores busy"]})
+    text = text_of(render(tmp_path / "busy", rows))
+    assert "sure: the next best" not in text
+    assert "flagged: see All cases" in text
