@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from dgsea_bench.bench.case import Case
 from dgsea_bench.bench.cores import are_claimed
 from dgsea_bench.bench.engines import PATIENCE, Engine, check_engine, make_engine
 from dgsea_bench.bench.results import Row
-from dgsea_bench.bench.scenario import Case
 from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.bench.sweep import Observer, Plan, run_plan
 from dgsea_bench.core.errors import InputError

@@ -18,7 +18,7 @@ UNCHECKED = {
         "params",
         *("gmt", "ranking"),
         "sources",
-        "scenario",
+        *("case", "scenario"),
         "nyswin",
         "significance",
         "normalized_enrichment",

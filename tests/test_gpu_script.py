@@ -11,9 +11,9 @@ import torch
 
 from benchmarks.scripts import gpu
 from dgsea_bench.backends import Fastsum, Nyswin
+from dgsea_bench.bench.case import Case
 from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.roofline import Ceilings
-from dgsea_bench.bench.scenario import Case
 from dgsea_bench.core.params import EnrichmentParams
 from dgsea_bench.data.sources import SyntheticSource
 

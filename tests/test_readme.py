@@ -111,7 +111,7 @@ def test_the_commands_on_data_name_what_there_is():
 
 
 def test_the_settings_of_a_measurement_are_the_defaults():
-    from dgsea_bench.bench.scenario import MeasureSettings
+    from dgsea_bench.bench.case import MeasureSettings
 
     shown = tomllib.loads(block("toml", "[measure]"))["measure"]
     known = MeasureSettings().model_dump()

@@ -32,8 +32,8 @@ def install_plugin(site):
 
 def noop():
     """A case of the backend that does nothing, and how to measure it."""
+    from dgsea_bench.bench.case import Case, MeasureSettings
     from dgsea_bench.bench.isolation import run_case  # not before the plug-in is there
-    from dgsea_bench.bench.scenario import Case, MeasureSettings
     from dgsea_bench.bench.spec import Spec
     from dgsea_bench.core.params import EnrichmentParams
     from dgsea_bench.data.sources import SyntheticSource

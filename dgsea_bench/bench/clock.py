@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from dgsea_bench.bench.case import MeasureSettings
 from dgsea_bench.bench.control_groups import throttled_seconds
 from dgsea_bench.bench.cores import usable_cores
 from dgsea_bench.bench.processors import busy_ticks, stolen_ticks
-from dgsea_bench.bench.scenario import MeasureSettings
 
 WARM_UP_SECONDS = 0.1
 """A processor that has slept, or changes to wide vectors, takes some tens of milliseconds to reach its speed."""

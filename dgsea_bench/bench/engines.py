@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from typing import Any
 
+from dgsea_bench.bench.case import MEASUREMENT_VERSION
 from dgsea_bench.bench.isolation import remove_leftovers, run_case
-from dgsea_bench.bench.scenario import MEASUREMENT_VERSION
 from dgsea_bench.bench.spec import Outcome, Spec
 from dgsea_bench.bench.worker import describe_error
 from dgsea_bench.core.errors import InputError, did_you_mean

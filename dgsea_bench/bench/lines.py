@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dgsea_bench.bench.scenario import Case
+from dgsea_bench.bench.case import Case
 from dgsea_bench.bench.spec import Status
 
 AXES = ("genes", "sets", "profiles", "permutations")

@@ -9,6 +9,7 @@ import torch
 
 from dgsea_bench.backends import Backend, Ranking
 from dgsea_bench.backends.dense import sigmoid_sum
+from dgsea_bench.bench.case import Case, case_backend
 from dgsea_bench.bench.clock import disturbed, repeat, time_metrics, unstable, watched_load
 from dgsea_bench.bench.memory import peak_memory
 from dgsea_bench.bench.metrics import (
@@ -18,7 +19,6 @@ from dgsea_bench.bench.metrics import (
     accuracy_metrics,
 )
 from dgsea_bench.bench.reference import Reference, too_large, too_many_terms, upstream, value_and_gradient
-from dgsea_bench.bench.scenario import Case, case_backend
 from dgsea_bench.bench.stopwatches import is_gpu, stopwatch_for
 from dgsea_bench.core.files import write_whole
 from dgsea_bench.core.gene_sets import GeneSets

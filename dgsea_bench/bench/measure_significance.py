@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dgsea_bench.backends import Backend
+from dgsea_bench.bench.case import Case, contestant
 from dgsea_bench.bench.clock import disturbed, quartiles, repeat, time_metrics, unstable, watched_load
 from dgsea_bench.bench.measure import facts, facts_of_profiles, warm_up, write_table
 from dgsea_bench.bench.memory import peak_memory
@@ -25,7 +26,6 @@ from dgsea_bench.bench.metrics import (
     value_metrics,
 )
 from dgsea_bench.bench.reference import Reference, null_of_profile, too_large, value_and_gradient
-from dgsea_bench.bench.scenario import Case, contestant
 from dgsea_bench.bench.stopwatches import is_gpu, stopwatch_for
 from dgsea_bench.bench.witnesses import Witness
 from dgsea_bench.core.gene_sets import GeneSets

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from dgsea_bench.backends import Backend, Exact, Hard, Ranking
-from dgsea_bench.bench.scenario import SEEDS, Case
+from dgsea_bench.bench.case import SEEDS, Case
 from dgsea_bench.core.files import write_whole
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams, NullParams

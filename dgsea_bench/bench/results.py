@@ -14,8 +14,8 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from dgsea_bench.bench.case import MEASUREMENT_VERSION, Case, contestant
 from dgsea_bench.bench.environment import with_commands
-from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, contestant
 from dgsea_bench.bench.spec import Outcome, Status
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.files import write_whole

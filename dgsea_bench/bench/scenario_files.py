@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from dgsea_bench.bench.case import MeasureSettings
 from dgsea_bench.bench.plain_errors import plain_errors
-from dgsea_bench.bench.scenario import MeasureSettings, Scenario
+from dgsea_bench.bench.scenario import Scenario
 from dgsea_bench.core.errors import InputError, did_you_mean
 
 BUILT_IN = next(

@@ -8,7 +8,7 @@ from typing import Any
 
 from dgsea_bench.backends import OURS
 from dgsea_bench.bench.axes import AXES, NULL_AXES, PARAMETERS, PLACES
-from dgsea_bench.bench.scenario import Case, contestant, find_contestant
+from dgsea_bench.bench.case import Case, contestant, find_contestant
 from dgsea_bench.bench.spelling import parse_label, parse_value, split_outside, unquote
 from dgsea_bench.core.errors import InputError, did_you_mean, shorten
 from dgsea_bench.data.profiles import in_words

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case
+from dgsea_bench.bench.case import MEASUREMENT_VERSION, Case
 
 Isolation = Literal["process", "none"]
 Status = Literal["done", "skipped", "failed", "out of memory", "out of time"]

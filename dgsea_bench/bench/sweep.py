@@ -10,11 +10,12 @@ from typing import Any, Literal, get_args
 import pandas as pd
 
 from dgsea_bench.backends import Exact, Fastsum
+from dgsea_bench.bench.case import MEASUREMENT_VERSION, Case, contestant
 from dgsea_bench.bench.engines import Engine, LocalEngine
 from dgsea_bench.bench.environment import command_line, describe_environment
 from dgsea_bench.bench.lines import Lines
 from dgsea_bench.bench.results import Row, RunDirectory, as_frame
-from dgsea_bench.bench.scenario import MEASUREMENT_VERSION, Case, Scenario, contestant
+from dgsea_bench.bench.scenario import Scenario
 from dgsea_bench.bench.scenario_files import read_scenario
 from dgsea_bench.bench.selection import select
 from dgsea_bench.bench.spec import FAILURES, Isolation, Outcome, Purpose, Spec

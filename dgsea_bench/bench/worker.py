@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
+from dgsea_bench.bench.case import MEASUREMENT_VERSION
 from dgsea_bench.bench.measure import measure_case
 from dgsea_bench.bench.measure_significance import measure_significance
 from dgsea_bench.bench.memory import limit_gpu_memory
 from dgsea_bench.bench.reference import Reference, compute_reference
-from dgsea_bench.bench.scenario import MEASUREMENT_VERSION
 from dgsea_bench.bench.spec import Outcome, Spec
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.files import write_whole

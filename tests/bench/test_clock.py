@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgsea_bench.bench import clock, processors
+from dgsea_bench.bench.case import MeasureSettings
 from dgsea_bench.bench.clock import (
     WARM_UP_SECONDS,
     disturbed,
@@ -28,7 +29,6 @@ from dgsea_bench.bench.clock import (
     watched_load,
 )
 from dgsea_bench.bench.cores import usable_cores
-from dgsea_bench.bench.scenario import MeasureSettings
 
 SECONDS = st.floats(1e-3, 0.3)
 SAMPLES = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=60).map(np.array)

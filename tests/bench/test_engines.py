@@ -17,9 +17,9 @@ from test_faults import kept, wait_until
 
 from dgsea_bench import InputError
 from dgsea_bench.bench import engines, launch
+from dgsea_bench.bench.case import Case, MeasureSettings
 from dgsea_bench.bench.cores import Cancelled, own_folder
 from dgsea_bench.bench.engines import DaskEngine, LocalEngine, make_engine
-from dgsea_bench.bench.scenario import Case, MeasureSettings
 from dgsea_bench.bench.spec import Outcome, Spec
 from dgsea_bench.bench.sweep import plan_sweep, run_plan
 from dgsea_bench.core.params import EnrichmentParams

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 import dgsea_bench
 from dgsea_bench import InputError
 from dgsea_bench.bench import isolation, launch
+from dgsea_bench.bench.case import Case, MeasureSettings
 from dgsea_bench.bench.cores import Cancelled, claimed_cores, own_folder, usable_cores
 from dgsea_bench.bench.isolation import remove_leftovers, run_case
-from dgsea_bench.bench.scenario import Case, MeasureSettings
 from dgsea_bench.bench.spec import Spec
 from dgsea_bench.bench.worker import REASON_LENGTH, describe_error, plain
 from dgsea_bench.core.params import EnrichmentParams

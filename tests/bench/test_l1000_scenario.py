@@ -8,7 +8,8 @@ import pytest
 from l1000_files import make_world, write_gctx
 
 from dgsea_bench import InputError
-from dgsea_bench.bench.scenario import Case, Scenario
+from dgsea_bench.bench.case import Case
+from dgsea_bench.bench.scenario import Scenario
 from dgsea_bench.bench.scenario_files import read_scenario
 from dgsea_bench.bench.selection import parse_settings, select
 

@@ -5,8 +5,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dgsea_bench.bench.case import Case
 from dgsea_bench.bench.lines import AXES, RAN_OUT, Lines
-from dgsea_bench.bench.scenario import Case
 from dgsea_bench.bench.spelling import parse_label
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.sources import SyntheticSource

@@ -7,9 +7,9 @@ import pandas as pd
 import torch
 
 from dgsea_bench.backends import get_backend
+from dgsea_bench.bench.case import Case
 from dgsea_bench.bench.measure import measure_case
 from dgsea_bench.bench.reference import compute_reference, value_and_gradient
-from dgsea_bench.bench.scenario import Case
 from dgsea_bench.data.sources import SyntheticSource
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dgsea_bench import InputError
+from dgsea_bench.bench.case import Case
 from dgsea_bench.bench.results import SCHEMA_VERSION, Row, RunDirectory
-from dgsea_bench.bench.scenario import Case
 from dgsea_bench.bench.spec import Outcome
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dgsea_bench.bench.case import Case
 from dgsea_bench.bench.measure import CURVE_POINTS, measure_case
 from dgsea_bench.bench.reference import compute_reference
-from dgsea_bench.bench.scenario import Case
 
 
 def curves(path, backend="exact", options=None, **sizes):

@@ -7,7 +7,7 @@ import pytest
 
 from dgsea_bench import Exact, InputError, Nyswin
 from dgsea_bench.backends import backends
-from dgsea_bench.bench.scenario import Case, case_backend
+from dgsea_bench.bench.case import Case, case_backend
 from dgsea_bench.bench.scenario_files import built_in_scenarios, read_scenario
 
 HEAD = 'name = "mine"\nsummary = "A test."\n'

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from dgsea_bench import InputError
 from dgsea_bench.bench.axes import AXES, NULL_AXES
-from dgsea_bench.bench.scenario import Case, Scenario
+from dgsea_bench.bench.case import Case
+from dgsea_bench.bench.scenario import Scenario
 from dgsea_bench.bench.scenario_files import read_scenario
 from dgsea_bench.bench.selection import KEYS, parse_settings, select, split_backends
 from dgsea_bench.bench.spelling import parse_label, parse_value

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import dgsea_bench as dg
+from dgsea_bench.bench.case import Case
 from dgsea_bench.bench.measure_significance import measure_significance
 from dgsea_bench.bench.metrics import METRICS, attainable_share, gradient_health, profile_agreement, share_below
 from dgsea_bench.bench.reference import compute_reference, null_of_profile
-from dgsea_bench.bench.scenario import Case
 from dgsea_bench.bench.scenario_files import read_scenario
 from dgsea_bench.bench.sweep import run_sweep
 from dgsea_bench.bench.witnesses import WITNESSES

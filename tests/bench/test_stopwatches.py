@@ -8,10 +8,10 @@ import torch
 
 from dgsea_bench.backends import Exact
 from dgsea_bench.bench import measure, measure_significance, memory, stopwatches
+from dgsea_bench.bench.case import Case, MeasureSettings
 from dgsea_bench.bench.memory import Peak, limit_gpu_memory, peak_memory
 from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.bench.reference import Reference
-from dgsea_bench.bench.scenario import Case, MeasureSettings
 from dgsea_bench.bench.spec import Spec
 from dgsea_bench.bench.stopwatches import GpuStopwatch, ProcessorStopwatch, is_gpu, stopwatch_for
 from dgsea_bench.core.params import EnrichmentParams, NullParams

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from dgsea_bench import InputError
+from dgsea_bench.bench.case import Case
 from dgsea_bench.bench.engines import LocalEngine
 from dgsea_bench.bench.metrics import METRICS
 from dgsea_bench.bench.reference import Reference
 from dgsea_bench.bench.results import RunDirectory
-from dgsea_bench.bench.scenario import Case
 from dgsea_bench.bench.spec import Outcome
 from dgsea_bench.bench.sweep import Observer, plan_sweep, run_plan, run_sweep
 from dgsea_bench.report import render_report
