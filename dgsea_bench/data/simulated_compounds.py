@@ -37,11 +37,13 @@ HIDDEN = 48
 """Units of the layer between fragments and activities."""
 CURVATURE = 1.5
 """Spread of what goes into the tanh of these units: with less of it, activities would be sums over fragments."""
+UNTOLD_OF_PATHWAYS, UNTOLD = 0.6, 0.25
+"""Share of the variance of activities, of directional pathways and of other programmes, that structures do not tell."""
 STRENGTHS = 0.5
 """Spread of the logarithm of the strength of compounds."""
 AFFECTED = 0.2
 """Share of the genes that a programme moves."""
-PATHWAY_LOADING = 1.0
+PATHWAY_LOADING = 0.75
 """Of the genes of a directional pathway, where all other programmes together have the variance 1 on average."""
 LARGEST_COMPOUNDS = 50_000
 
@@ -141,11 +143,15 @@ def _draw_chains(rng: np.random.Generator, compounds: int) -> list[tuple[str, ..
 
 
 def _activities(rng: np.random.Generator, fragments: Array, programmes: int) -> Array:
-    """(C, programmes): a random net of two layers over the counts of fragments."""
+    """(C, programmes): a random net of two layers over the counts of fragments, and what structures do not tell."""
     counts = _standardised(fragments.astype(float))
     hidden = counts @ rng.standard_normal((counts.shape[1], HIDDEN)) * (CURVATURE / np.sqrt(counts.shape[1]))
     units = np.tanh(hidden + rng.standard_normal(HIDDEN))
-    return _standardised(units @ rng.standard_normal((HIDDEN, programmes)))
+    told = _standardised(units @ rng.standard_normal((HIDDEN, programmes)))
+    untold = rng.standard_normal(told.shape)
+    pathways = np.arange(programmes) < len(DIRECTIONAL_PATHWAYS)
+    share = np.where(pathways, UNTOLD_OF_PATHWAYS, UNTOLD)
+    return _standardised(np.sqrt(1 - share) * told + np.sqrt(share) * untold)
 
 
 def _standardised(columns: Array) -> Array:
