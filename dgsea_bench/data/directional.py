@@ -50,9 +50,20 @@ def directional_pathways(genes: Iterable[str]) -> Pathways:
     return Pathways.directional({name: (up, down) if down else up for name, (up, down) in halves.items()}, ranked)
 
 
+def directional_members() -> list[str]:
+    """All genes of the pathways: symbols, and after them their Entrez ids."""
+    symbols = _symbols()
+    table = landmark_genes()
+    return [*symbols, *table["entrez"][table["symbol"].isin(symbols)].astype(str)]
+
+
+def _symbols() -> list[str]:
+    return [gene for halves in DIRECTIONAL_PATHWAYS.values() for half in halves for gene in half]
+
+
 def _in_ids_of(genes: Sequence[str]) -> dict[str, tuple[list[str], list[str]]]:
     entrez = landmark_genes().set_index("symbol")["entrez"].astype(str)
-    symbols = [gene for halves in DIRECTIONAL_PATHWAYS.values() for half in halves for gene in half]
+    symbols = _symbols()
     there = set(genes)
     by_symbol = sum(symbol in there for symbol in symbols)
     by_entrez = sum(entrez[symbol] in there for symbol in symbols)

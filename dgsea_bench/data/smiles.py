@@ -1,4 +1,4 @@
-"""Whether a text is a SMILES: by RDKit where it is installed, else by its syntax alone."""
+"""Whether a text is a SMILES, and one text per molecule: by RDKit where it is installed, else by the text alone."""
 
 import re
 from collections.abc import Callable
@@ -53,6 +53,35 @@ def smiles_check() -> SmilesCheck:
         return f"no possible molecule ({PROBLEMS.get(problem, problem)})"
 
     return SmilesCheck(reason, f"RDKit {rdBase.rdkitVersion}", complete=True)
+
+
+@dataclass(frozen=True)
+class SmilesForm:
+    """A way to write SMILES of one molecule as one text.
+
+    Attributes:
+        of: makes it of a valid SMILES; what stands after a space, a name, is left out.
+        how: the way in words, with its version.
+        complete: whether each molecule has one form; else texts that differ are taken for molecules that differ.
+    """
+
+    of: Callable[[str], str]
+    how: str
+    complete: bool
+
+
+def canonical_smiles() -> SmilesForm:
+    """By RDKit, or the text as it is if RDKit is not installed (the extra ``[smiles]`` brings it)."""
+    try:
+        from rdkit import Chem, rdBase
+    except ImportError:
+        return SmilesForm(lambda smiles: smiles.strip().partition(" ")[0], "the text alone", complete=False)
+
+    def canonical(smiles: str) -> str:
+        with rdBase.BlockLogs():
+            return str(Chem.MolToSmiles(Chem.MolFromSmiles(smiles)))
+
+    return SmilesForm(canonical, f"RDKit {rdBase.rdkitVersion}", complete=True)
 
 
 def syntax_error(smiles: str) -> str | None:

@@ -1,28 +1,24 @@
 """The sources that scenarios name, each of which becomes a `Problem`."""
 
 import itertools
-from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from dgsea_bench.core.errors import InputError, did_you_mean, shorten
-from dgsea_bench.core.files import sha256_of
+from dgsea_bench.core.errors import did_you_mean
 from dgsea_bench.core.gene_sets import GeneSets
-from dgsea_bench.data.directional import DIRECTIONAL_PATHWAYS, directional_sets
+from dgsea_bench.data.directional import directional_members, directional_sets
 from dgsea_bench.data.formats import Duplicates, MatrixFile, read_gmt, read_ranking
-from dgsea_bench.data.landmarks import GenesBy, find_landmarks, landmark_genes
+from dgsea_bench.data.landmarks import GenesBy, find_landmarks
 from dgsea_bench.data.places import locate
 from dgsea_bench.data.prepared import open_scores
 from dgsea_bench.data.problem import Problem
 from dgsea_bench.data.profiles import (
     MissingScores,
     Transform,
-    Value,
     in_words,
     merge_repeated,
     name_genes,
@@ -32,17 +28,14 @@ from dgsea_bench.data.profiles import (
     to_scores,
     without_missing,
 )
+from dgsea_bench.data.source_parts import Selection, SourceModel, input_sha256, located, refuse_equal
 from dgsea_bench.data.synthetic import FIXED_GENES, GENERATORS, Layout, generate
 
 DIRECTIONAL = "directional"
 """In the place of a .gmt: the directional pathways."""
 
 
-class _Source(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SyntheticSource(_Source):
+class SyntheticSource(SourceModel):
     """A generator and its sizes.
 
     Attributes:
@@ -115,7 +108,7 @@ class SyntheticSource(_Source):
         return {}
 
 
-class RankingSource(_Source):
+class RankingSource(SourceModel):
     """A ranked list (.rnk) and gene sets (.gmt); sets outside `min_size` .. `max_size` after matching are dropped."""
 
     kind: Literal["ranking"] = "ranking"
@@ -154,10 +147,10 @@ class RankingSource(_Source):
         Raises:
             InputError: a file that is missing or cannot be read.
         """
-        return {path: _sha256(locate(path)) for path in (self.ranking, self.gene_sets)}
+        return {path: input_sha256(path) for path in (self.ranking, self.gene_sets)}
 
 
-class L1000Source(_Source):
+class L1000Source(SourceModel):
     """Signatures of L1000, or any matrix of expression or scores, and gene sets; every sample is a profile.
 
     Attributes:
@@ -177,7 +170,7 @@ class L1000Source(_Source):
     kind: Literal["l1000"] = "l1000"
     matrix: str
     gene_sets: str
-    select: dict[str, Value | list[Value]] = {}
+    select: Selection = {}
     sample_info: str | None = None
     gene_info: str | None = None
     names: str = "auto"
@@ -189,25 +182,6 @@ class L1000Source(_Source):
     duplicates: Duplicates = "error"
     min_size: int = Field(15, ge=1)
     max_size: int | None = Field(500, ge=1)
-
-    @field_validator("select", mode="before")
-    @classmethod
-    def _is_a_table(cls, select: object) -> object:
-        if not isinstance(select, dict):
-            raise ValueError(f'select is {select!r}; write such as select = {{ pert_type = "trt_cp" }}')
-        return select
-
-    @field_validator("select")
-    @classmethod
-    def _once(cls, select: dict[str, Value | list[Value]]) -> dict[str, Value | list[Value]]:
-        """The same selection is written in one way, so that it is one problem."""
-        found: dict[str, Value | list[Value]] = {}
-        for name, wanted in sorted(select.items()):
-            values = sorted(set(wanted), key=str) if isinstance(wanted, list) else [wanted]
-            if not values:
-                raise ValueError(f"select: {name} is an empty list; give at least one value")
-            found[name] = values if len(values) > 1 else values[0]
-        return found
 
     @property
     def title(self) -> str:
@@ -223,7 +197,7 @@ class L1000Source(_Source):
         """
         sets = None if self.gene_sets == DIRECTIONAL else read_gmt(locate(self.gene_sets))
         with open_scores(locate(self.matrix)) as file:
-            samples = select_samples(file, self.select, _located(self.sample_info))
+            samples = select_samples(file, self.select, located(self.sample_info))
             genes = find_landmarks(file, self.genes_by).positions if self.only_landmarks else np.arange(file.shape[1])
             names = self._names(file, sets)
             values = read_values(file, samples, genes)
@@ -243,12 +217,10 @@ class L1000Source(_Source):
 
     def _names(self, file: MatrixFile, sets: dict[str, list[str]] | None) -> list[str]:
         if sets is None:
-            table = landmark_genes()
-            members = [gene for halves in DIRECTIONAL_PATHWAYS.values() for half in halves for gene in half]
-            members += table["entrez"][table["symbol"].isin(members)].astype(str).tolist()
+            members = directional_members()
         else:
             members = list(itertools.chain(*sets.values()))
-        return name_genes(file, members, self.names, _located(self.gene_info), self.genes_by)
+        return name_genes(file, members, self.names, located(self.gene_info), self.genes_by)
 
     def count_genes(self) -> int:
         """Genes of each profile, before any are left out for missing values."""
@@ -265,7 +237,7 @@ class L1000Source(_Source):
             InputError: a file that is missing or cannot be read.
         """
         named = [self.matrix, self.gene_sets, self.sample_info, self.gene_info]
-        return {path: _sha256(locate(path)) for path in named if path is not None and path != DIRECTIONAL}
+        return {path: input_sha256(path) for path in named if path is not None and path != DIRECTIONAL}
 
 
 Source = Annotated[SyntheticSource | RankingSource | L1000Source, Field(discriminator="kind")]
@@ -289,39 +261,6 @@ def read_problem(
     refuse_equal(scores.to_numpy()[None], [], ranking)
     matched = GeneSets.from_dict(sets, tuple(scores.index), min_size=min_size, max_size=max_size)
     return Problem(torch.from_numpy(scores.to_numpy(copy=True))[None], matched)
-
-
-def refuse_equal(scores: np.ndarray, names: Sequence[str], where: str | Path) -> None:
-    """Complain of profiles (B, G) in which all scores are equal.
-
-    Raises:
-        InputError: there are such.
-    """
-    equal = np.flatnonzero(scores.min(1) == scores.max(1)).tolist()
-    if equal:
-        which = f" of {shorten([names[place] for place in equal])}" if names else ""
-        value = scores[equal[0], 0]
-        raise InputError(
-            f"{where}: the scores of all {scores.shape[1]:,} genes{which} are {value:g}; nothing is ranked"
-        )
-
-
-def _located(path: str | None) -> str | None:
-    return None if path is None else str(locate(path))
-
-
-def _sha256(path: Path) -> str:
-    try:
-        found = path.stat()
-        return _known_sha256(path, found.st_size, found.st_mtime_ns)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-@cache
-def _known_sha256(path: Path, size: int, modified: int) -> str:  # noqa: ARG001 (a file that changed is read anew)
-    """Files may have gigabytes, and every case asks."""
-    return sha256_of(path)
 
 
 def _size_range(size: int | str) -> tuple[int, int]:

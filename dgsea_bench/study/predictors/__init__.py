@@ -1,0 +1,1 @@
+"""What predicts signatures, and what it sees of a compound."""
