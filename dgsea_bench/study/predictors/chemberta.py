@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 import os
 import struct
 import tokenize
@@ -37,6 +38,7 @@ DAMAGED = (
 """What numpy raises of a file that is not there or is damaged."""
 UNUSED = "pooler."
 """Weights that a model may lack: the features come before them."""
+TALKATIVE = ("transformers", "huggingface_hub")
 CONVERSION = "DISABLE_SAFETENSORS_CONVERSION"
 
 
@@ -142,8 +144,8 @@ class ChemBerta(Encoder):
             raise
         except Exception as error:  # of many kinds: OSError, KeyError, SafetensorError, UnpicklingError, …
             lines = str(error).strip().splitlines() or [type(error).__name__]
-            what = "folder" if self._local else "folder, and no model on the Hugging Face hub that can be reached"
-            raise InputError(f"{self.name}: no model that can be used is in this {what}: {lines[0]}") from None
+            what = "is no model" if self._local else "is neither a folder nor a model on the Hugging Face hub"
+            raise InputError(f"{self.name}: {what} that can be reached and used: {lines[0]}") from None
 
 
 def _transformers() -> Any:
@@ -164,19 +166,22 @@ def _transformers() -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Neither warnings, nor bars, nor requests to have a model converted on the hub."""
-    logging = _transformers().utils.logging
-    verbosity, bars, conversion = logging.get_verbosity(), logging.is_progress_bar_enabled(), os.environ.get(CONVERSION)
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
+    ours = _transformers().utils.logging
+    bars, conversion = ours.is_progress_bar_enabled(), os.environ.get(CONVERSION)
+    levels = {name: logging.getLogger(name).level for name in TALKATIVE}
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    ours.disable_progress_bar()
     os.environ[CONVERSION] = "1"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.set_verbosity(verbosity)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
         if bars:
-            logging.enable_progress_bar()
+            ours.enable_progress_bar()
         os.environ.pop(CONVERSION)
         if conversion is not None:
             os.environ[CONVERSION] = conversion

@@ -78,7 +78,7 @@ def get_encoder(name: str) -> Encoder:
     Raises:
         InputError: an unknown name, an encoder whose library is not installed, or a model that cannot be loaded.
     """
-    kind, colon, where = name.partition(":")
+    kind, _, where = name.partition(":")
     if name == MORGAN:
         return Morgan()
     if kind == CHEMBERTA and where:
