@@ -17,7 +17,7 @@ UNCHECKED = {
         "gene_sets",
         "params",
         *("gmt", "ranking"),
-        "sources",
+        *("sources", "source_parts", "compound_sources", "simulated_compounds"),
         "scenario",
         "nyswin",
         "significance",

@@ -21,8 +21,9 @@ from jaxtyping import Float32
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.files import sha256_of, write_whole
 from dgsea_bench.data.places import cache_folder
-from dgsea_bench.study.predictors.smiles import CHEMBERTA, EXTRA, Encoder
+from dgsea_bench.study.predictors.encoder import EXTRA, Encoder
 
+CHEMBERTA = "chemberta"
 BATCH = 64
 KEPT = "features"
 """Folder of the cache."""
@@ -107,19 +108,26 @@ class ChemBerta(Encoder):
         tokenizer, model = self._load()
         limit = _longest(tokenizer, self._config)
         with self._told(), torch.inference_mode():
-            lengths = np.array([len(tokens) for tokens in tokenizer(list(smiles), verbose=False)["input_ids"]], int)
+            tokens = tokenizer(list(smiles), verbose=False)["input_ids"] if smiles else []
+            self._refuse_nothing_known(tokens, tokenizer)
+            lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
             found = np.empty((len(smiles), self.features), dtype=np.float32)
             order = np.argsort(lengths, kind="stable")  # little is padded so
             for start in range(0, len(order), BATCH):
                 chosen = order[start : start + BATCH]
-                tokens = tokenizer(
+                batch = tokenizer(
                     [smiles[place] for place in chosen],
                     padding=True, truncation=limit is not None, max_length=limit, return_tensors="pt", verbose=False,
                 )  # fmt: skip
-                found[chosen] = model(**tokens).last_hidden_state[:, 0].float().numpy()
+                found[chosen] = model(**batch).last_hidden_state[:, 0].float().numpy()
         if not np.isfinite(found).all():
             raise InputError(f"{self.name}: the model's features are not finite numbers")
         return found, 0 if limit is None else int((lengths > limit).sum())
+
+    def _refuse_nothing_known(self, tokens: Sequence[Sequence[int]], tokenizer: Any) -> None:
+        """A folder without a tokenizer gets one that knows no letter."""
+        if tokens and set(tokenizer.all_special_ids).issuperset(*tokens):
+            raise InputError(f"{self.name}: the tokenizer knows no part of any SMILES; is its file missing?")
 
     def _load(self) -> tuple[Any, Any]:
         wanted: dict[str, Any] = {"trust_remote_code": False, "revision": self._commit or "main"}
@@ -199,7 +207,7 @@ def _longest(tokenizer: Any, config: Any) -> int | None:
 def _read_kept(file: Path, shape: tuple[int, int]) -> tuple[np.ndarray, int] | None:
     """Features, and how many SMILES were truncated; None: there is nothing, or it is damaged."""
     try:
-        with np.load(file, allow_pickle=False) as table:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as table:
             features, truncated = table[FEATURES], int(table[TRUNCATED])
     except DAMAGED:
         return None
