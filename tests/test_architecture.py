@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "dgsea_bench"
 FLOORS = [
     *("core", "kernels", "backends", "enrichment", "significance", "enrichment_result", "normalized_enrichment"),
-    *("loss", "data", "scoring", "bench", "report", "testing"),
+    *("loss", "data", "scoring", "bench", "report", "testing", "study"),
     *(
         "terminal",
         "show_scores",

@@ -6,14 +6,21 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from dgsea_bench.data.compounds import AUTO, Compounds, Treated, average_compounds, less_controls, treated_samples
+from dgsea_bench.data.compounds import (
+    AUTO,
+    LEAST_COMPOUNDS,
+    Compounds,
+    Treated,
+    average_compounds,
+    less_controls,
+    treated_samples,
+)
 from dgsea_bench.data.directional import directional_members
 from dgsea_bench.data.formats import Duplicates, MatrixFile
 from dgsea_bench.data.landmarks import GenesBy, find_landmarks
 from dgsea_bench.data.places import locate
 from dgsea_bench.data.prepared import open_scores
 from dgsea_bench.data.profiles import (
-    ID,
     OF_LANDMARKS,
     MissingScores,
     in_words,
@@ -21,12 +28,12 @@ from dgsea_bench.data.profiles import (
     name_genes,
     read_values,
     select_samples,
+    unknown_field,
     without_missing,
 )
 from dgsea_bench.data.simulated_compounds import (
     DEFAULT_SIGNAL,
     LARGEST_COMPOUNDS,
-    LEAST_COMPOUNDS,
     SimulatedCompounds,
     simulate_compounds,
 )
@@ -53,7 +60,7 @@ class CompoundsSource(SourceModel):
 
     kind: Literal["compounds"] = "compounds"
     matrix: str
-    select: Selection = {}
+    select: Selection = Field(default={})
     smiles: str = AUTO
     controls: Selection | None = None
     plate: str | None = None
@@ -120,8 +127,8 @@ class CompoundsSource(SourceModel):
         """
         if self.plate is None:
             return [""] * len(samples)
-        if self.plate == ID or self.plate not in file.sample_fields:
-            select_samples(file, {self.plate: ""})
+        if self.plate not in file.sample_fields:
+            raise unknown_field(file, self.plate)
         column = file.sample_metadata([self.plate])[self.plate].iloc[samples]
         return column.astype("string").fillna("").tolist()
 

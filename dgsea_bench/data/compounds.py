@@ -11,6 +11,7 @@ from dgsea_bench.core.errors import InputError, shorten
 from dgsea_bench.data.described import FIELDS
 from dgsea_bench.data.formats import MatrixFile
 from dgsea_bench.data.missing import LIKE_EXPRESSION
+from dgsea_bench.data.profiles import unknown_field
 from dgsea_bench.data.smiles import canonical_smiles, smiles_check
 
 LEAST_COMPOUNDS = 10
@@ -100,14 +101,13 @@ def treated_samples(file: MatrixFile, samples: np.ndarray, smiles: str = AUTO) -
 
 
 def _smiles_field(file: MatrixFile, smiles: str) -> str:
-    there = shorten(file.sample_fields, most=12) or "none"
     if smiles != AUTO:
         if smiles not in file.sample_fields:
-            raise InputError(f"{file.path}: samples have no {smiles!r}, which SMILES are read from; fields: {there}")
+            raise unknown_field(file, smiles)
         return smiles
     known = [name for name in FIELDS["smiles"] if name in file.sample_fields]
     if not known:
-        names = " or ".join(FIELDS["smiles"])
+        names, there = " or ".join(FIELDS["smiles"]), shorten(file.sample_fields, most=12) or "none"
         raise InputError(f"{file.path}: samples have no SMILES ({names}); fields: {there}; say which it is: smiles")
     return known[0]
 
@@ -186,9 +186,7 @@ def average_compounds(
     remarks = list(treated.remarks)
     if len(counts) < LEAST_COMPOUNDS:
         because = f" ({'; '.join(remarks)})" if remarks else ""
-        raise InputError(
-            f"{where}: {len(counts)} compounds are left, and {LEAST_COMPOUNDS} at least are needed{because}; select more"
-        )
+        raise InputError(f"{where}: {len(counts)} compounds are left{because}; select {LEAST_COMPOUNDS} at least")
     sums = np.zeros((len(counts), values.shape[1]))
     np.add.at(sums, treated.compound, values)
     if (counts > 1).any():

@@ -59,10 +59,7 @@ def select_samples(file: MatrixFile, select: Select, sample_info: str | None = N
     kept = np.ones(file.shape[0], dtype=bool)
     for name, wanted in select.items():
         if name not in table:
-            there = shorten(file.sample_fields, most=12) or "none"
-            raise InputError(
-                f"{where}: samples have no {name!r}; their fields: {there}{did_you_mean(name, file.sample_fields)}"
-            )
+            raise unknown_field(file, name, where)
         values = [wanted] if isinstance(wanted, str | int | float) else wanted
         fits = _fits(table[name], values)
         if not (kept & fits).any():
@@ -77,6 +74,13 @@ def select_samples(file: MatrixFile, select: Select, sample_info: str | None = N
             raise InputError(f"{where}: no sample has {in_words({name: absent})}; leave that out of {name}")
         kept &= fits
     return np.flatnonzero(kept)
+
+
+def unknown_field(file: MatrixFile, name: str, where: str | Path | None = None) -> InputError:
+    """The complaint of a field that samples do not have, in the file or the table `where`."""
+    there = shorten(file.sample_fields, most=12) or "none"
+    hint = did_you_mean(name, file.sample_fields)
+    return InputError(f"{where or file.path}: samples have no {name!r}; their fields: {there}{hint}")
 
 
 def _of_those(select: Select, name: str) -> str:

@@ -1,7 +1,7 @@
 """Compounds whose signatures follow from their structure by a rule that is known, as far as they are not noise.
 
-A molecule is a chain of fragments. How often each fragment is there drives hidden activities through a random net of two
-layers, and each activity moves the genes of its programme: a directional pathway, or genes taken at random.
+A molecule is a chain of fragments. How often each fragment is there drives hidden activities through a random net of
+two layers, and each activity moves the genes of its programme: a directional pathway, or genes taken at random.
 """
 
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ LINKERS = ("C(=O)N", "NC(=O)", "S(=O)(=O)", "CC", "COC", "C=C", "NC(=O)N", "C(=O
 TAILS = ("F", "Br", "C(F)(F)F", "C(=O)O", "CCO", "CCCN", "OC(F)F", "C(C)(C)C")
 """Parts of SMILES that make one when they are written one after another: head, ring, linker, ring, …, tail.
 
-A head is bound by its last atom and a tail by its first. Rings have two ends, and are nowhere else in a molecule; no head is a tail. So
-a molecule can be taken apart in one way only, and chains that differ are molecules that differ.
+A head is bound by its last atom and a tail by its first. There are no rings beside those of the list, and no head is a
+tail: so a molecule can be taken apart in one way only, and chains that differ are molecules that differ.
 """
 KINDS = (HEADS, RINGS, LINKERS, TAILS)
 FRAGMENTS = tuple(fragment for kind in KINDS for fragment in kind)
@@ -37,7 +37,7 @@ HIDDEN = 48
 """Units of the layer between fragments and activities."""
 CURVATURE = 1.5
 """Spread of what goes into the tanh of these units: with less of it, activities would be sums over fragments."""
-UNTOLD_OF_PATHWAYS, UNTOLD = 0.6, 0.25
+UNTOLD_OF_PATHWAYS, UNTOLD = 0.7, 0.25
 """Share of the variance of activities, of directional pathways and of other programmes, that structures do not tell."""
 STRENGTHS = 0.5
 """Spread of the logarithm of the strength of compounds."""
@@ -47,7 +47,7 @@ PATHWAY_LOADING = 0.75
 """Of the genes of a directional pathway, where all other programmes together have the variance 1 on average."""
 LARGEST_COMPOUNDS = 50_000
 
-DEFAULT_SIGNAL = 0.5
+DEFAULT_SIGNAL = 0.6
 """See benchmarks/scripts/simulated_compounds.py."""
 
 

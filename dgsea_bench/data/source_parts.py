@@ -1,4 +1,4 @@
-"""What the sources that scenarios name have in common: selections of samples, checksums of files, and what is refused."""
+"""What sources of scenarios have in common: selections of samples, checksums of files, and what is refused."""
 
 from collections.abc import Sequence
 from functools import cache

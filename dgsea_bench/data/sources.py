@@ -170,7 +170,7 @@ class L1000Source(SourceModel):
     kind: Literal["l1000"] = "l1000"
     matrix: str
     gene_sets: str
-    select: Selection = {}
+    select: Selection = Field(default={})
     sample_info: str | None = None
     gene_info: str | None = None
     names: str = "auto"
@@ -216,10 +216,7 @@ class L1000Source(SourceModel):
         return Problem(torch.from_numpy(scores), matched, profiles=tuple(ids))
 
     def _names(self, file: MatrixFile, sets: dict[str, list[str]] | None) -> list[str]:
-        if sets is None:
-            members = directional_members()
-        else:
-            members = list(itertools.chain(*sets.values()))
+        members = directional_members() if sets is None else list(itertools.chain(*sets.values()))
         return name_genes(file, members, self.names, located(self.gene_info), self.genes_by)
 
     def count_genes(self) -> int:

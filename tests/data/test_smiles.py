@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dgsea_bench.data.formats import open_matrix
-from dgsea_bench.data.smiles import smiles_check, syntax_error
+from dgsea_bench.data.smiles import canonical_smiles, smiles_check, syntax_error
 
 Chem = pytest.importorskip("rdkit.Chem", reason="RDKit is not installed (the extra [smiles])")
 
@@ -134,3 +134,18 @@ def test_nothing_is_printed_about_what_is_not_valid(capfd):
     assert check().reason("C1CC") is not None
     assert check().reason("CN(C)(C)C") is not None
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("smiles", WRITTEN)
+def test_a_molecule_has_one_form_in_whatever_order_it_is_written(smiles):
+    form = canonical_smiles()
+    assert form.complete
+    written = Chem.MolToRandomSmilesVect(Chem.MolFromSmiles(smiles), 20, randomSeed=1)
+    assert {form.of(text) for text in [*written, f"{smiles} its name"]} == {form.of(smiles)}
+
+
+def test_without_rdkit_the_form_is_the_text(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rdkit", None)
+    found = canonical_smiles()
+    assert (found.how, found.complete) == ("the text alone", False)
+    assert found.of(" OCC its name") == "OCC"

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 import os
 import struct
 import tokenize
@@ -20,8 +21,9 @@ from jaxtyping import Float32
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.files import sha256_of, write_whole
 from dgsea_bench.data.places import cache_folder
-from dgsea_bench.study.predictors.smiles import CHEMBERTA, EXTRA, Encoder
+from dgsea_bench.study.predictors.encoder import EXTRA, Encoder
 
+CHEMBERTA = "chemberta"
 BATCH = 64
 KEPT = "features"
 """Folder of the cache."""
@@ -37,6 +39,7 @@ DAMAGED = (
 """What numpy raises of a file that is not there or is damaged."""
 UNUSED = "pooler."
 """Weights that a model may lack: the features come before them."""
+TALKATIVE = ("transformers", "huggingface_hub")
 CONVERSION = "DISABLE_SAFETENSORS_CONVERSION"
 
 
@@ -105,19 +108,26 @@ class ChemBerta(Encoder):
         tokenizer, model = self._load()
         limit = _longest(tokenizer, self._config)
         with self._told(), torch.inference_mode():
-            lengths = np.array([len(tokens) for tokens in tokenizer(list(smiles), verbose=False)["input_ids"]], int)
+            tokens = tokenizer(list(smiles), verbose=False)["input_ids"] if smiles else []
+            self._refuse_nothing_known(tokens, tokenizer)
+            lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
             found = np.empty((len(smiles), self.features), dtype=np.float32)
             order = np.argsort(lengths, kind="stable")  # little is padded so
             for start in range(0, len(order), BATCH):
                 chosen = order[start : start + BATCH]
-                tokens = tokenizer(
+                batch = tokenizer(
                     [smiles[place] for place in chosen],
                     padding=True, truncation=limit is not None, max_length=limit, return_tensors="pt", verbose=False,
                 )  # fmt: skip
-                found[chosen] = model(**tokens).last_hidden_state[:, 0].float().numpy()
+                found[chosen] = model(**batch).last_hidden_state[:, 0].float().numpy()
         if not np.isfinite(found).all():
             raise InputError(f"{self.name}: the model's features are not finite numbers")
         return found, 0 if limit is None else int((lengths > limit).sum())
+
+    def _refuse_nothing_known(self, tokens: Sequence[Sequence[int]], tokenizer: Any) -> None:
+        """A folder without a tokenizer gets one that knows no letter."""
+        if tokens and set(tokenizer.all_special_ids).issuperset(*tokens):
+            raise InputError(f"{self.name}: the tokenizer knows no part of any SMILES; is its file missing?")
 
     def _load(self) -> tuple[Any, Any]:
         wanted: dict[str, Any] = {"trust_remote_code": False, "revision": self._commit or "main"}
@@ -142,8 +152,8 @@ class ChemBerta(Encoder):
             raise
         except Exception as error:  # of many kinds: OSError, KeyError, SafetensorError, UnpicklingError, …
             lines = str(error).strip().splitlines() or [type(error).__name__]
-            what = "folder" if self._local else "folder, and no model on the Hugging Face hub that can be reached"
-            raise InputError(f"{self.name}: no model that can be used is in this {what}: {lines[0]}") from None
+            what = "is no model" if self._local else "is neither a folder nor a model on the Hugging Face hub"
+            raise InputError(f"{self.name}: {what} that can be reached and used: {lines[0]}") from None
 
 
 def _transformers() -> Any:
@@ -164,19 +174,22 @@ def _transformers() -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Neither warnings, nor bars, nor requests to have a model converted on the hub."""
-    logging = _transformers().utils.logging
-    verbosity, bars, conversion = logging.get_verbosity(), logging.is_progress_bar_enabled(), os.environ.get(CONVERSION)
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
+    ours = _transformers().utils.logging
+    bars, conversion = ours.is_progress_bar_enabled(), os.environ.get(CONVERSION)
+    levels = {name: logging.getLogger(name).level for name in TALKATIVE}
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    ours.disable_progress_bar()
     os.environ[CONVERSION] = "1"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.set_verbosity(verbosity)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
         if bars:
-            logging.enable_progress_bar()
+            ours.enable_progress_bar()
         os.environ.pop(CONVERSION)
         if conversion is not None:
             os.environ[CONVERSION] = conversion
@@ -194,7 +207,7 @@ def _longest(tokenizer: Any, config: Any) -> int | None:
 def _read_kept(file: Path, shape: tuple[int, int]) -> tuple[np.ndarray, int] | None:
     """Features, and how many SMILES were truncated; None: there is nothing, or it is damaged."""
     try:
-        with np.load(file, allow_pickle=False) as table:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as table:
             features, truncated = table[FEATURES], int(table[TRUNCATED])
     except DAMAGED:
         return None
