@@ -1,4 +1,4 @@
-"""The command line: sweep, score, report, compare, check, backends, scenarios; data, history: in files of their own."""
+"""The command line: sweep, score, report, compare, check, backends, scenarios; the others have files of their own."""
 
 import math
 import os
@@ -24,6 +24,7 @@ from dgsea_bench.bench.selection import parse_settings, split_backends
 from dgsea_bench.bench.sweep import plan_sweep
 from dgsea_bench.cli_data import data_app
 from dgsea_bench.cli_history import history
+from dgsea_bench.cli_train import train
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.formats import Duplicates
@@ -333,6 +334,7 @@ def compare(
         raise typer.Exit(1)
 
 
+app.command()(train)
 app.command()(history)
 
 

@@ -19,6 +19,7 @@ from dgsea_bench.core.errors import InputError, shorten
 from dgsea_bench.core.files import check_writable, whole_file
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams, NullParams
+from dgsea_bench.data.compounds import Compounds
 from dgsea_bench.data.problem import Problem
 from dgsea_bench.enrichment_result import EnrichmentResult
 from dgsea_bench.normalized_enrichment import normalized_enrichment_score
@@ -101,14 +102,24 @@ def describe_problem(problem: Problem) -> list[str]:
     ]
 
 
+def describe_compounds(compounds: Compounds) -> list[str]:
+    """Compounds, genes, and what was left out or averaged: a line each."""
+    spread = float(compounds.signatures.std())
+    size = f"{len(compounds):,} compounds × {len(compounds.genes):,} genes"
+    return [size, *_about_spread(spread), *compounds.remarks]
+
+
 def _about_units(problem: Problem) -> list[str]:
     """That soft ranks depend on the spread of the scores, where it is far from that of standard scores."""
-    spread = float(problem.scores.std())
-    text = f"standard deviation of the scores {spread:.2g}: dGSEA depends on it, as tau_rank is in its units"
-    told = [] if 0.5 <= spread <= 2 else [text]
+    told = _about_spread(float(problem.scores.std()))
     if problem.profiles and float(problem.scores.min()) >= 0:
         told.append('no score is negative, as if these were expression: transform = "center" makes scores of it')
     return told
+
+
+def _about_spread(spread: float) -> list[str]:
+    text = f"standard deviation of the scores {spread:.2g}: dGSEA depends on it, as tau_rank is in its units"
+    return [] if 0.5 <= spread <= 2 else [text]
 
 
 def describe_null(null: NullParams) -> list[str]:

@@ -16,9 +16,10 @@ from dgsea_bench.bench.engines import PATIENCE, Engine, check_engine, make_engin
 from dgsea_bench.bench.results import Row
 from dgsea_bench.bench.spec import FAILURES
 from dgsea_bench.bench.sweep import Observer, Plan, run_plan
+from dgsea_bench.bench.training import Training
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
-from dgsea_bench.data.sources import SyntheticSource
+from dgsea_bench.data.sources import DIRECTIONAL, SyntheticSource
 from dgsea_bench.report import render_report, wording
 from dgsea_bench.terminal import Bar, ended_by_the_system, err, out, say, waiting
 
@@ -161,11 +162,26 @@ def _parts(case: Case) -> list[str]:
     changed = source.model_dump(exclude_defaults=True, exclude={"kind", *told}) | case.model_dump(
         exclude_defaults=True, include={"dtype", "device", "threads"}
     )
-    for given, default in ((case.params, EnrichmentParams()), (case.null, NullParams())):
+    usual = EnrichmentParams()
+    if case.training is not None:
+        parts += _of_training(case.training)
+        usual = case.params if case.training.arm == "gene-mse" else EnrichmentParams.preset("training")
+        if case.dtype == "float32":
+            del changed["dtype"]
+    for given, default in ((case.params, usual), (case.null, NullParams())):
         for key, value in (asdict(given) if given is not None else {}).items():
             if value != getattr(default, key):
                 changed["null seed" if key == "seed" else key] = value
     return [*parts, *(f"{key} {value}" for key, value in changed.items())]
+
+
+def _of_training(training: Training) -> list[str]:
+    """``hybrid``, ``on random pathways``, ``seed 3``, what is not as by default."""
+    arm = {"gene-mse": "gene MSE only", "dgsea": "pathway loss only"}.get(training.arm, training.arm)
+    on = [] if training.pathways == training.judged_by else [f"on {training.pathways} pathways"]
+    judged = [] if training.judged_by == DIRECTIONAL else [f"judged by {training.judged_by}"]
+    encoder = [] if training.encoder == "morgan" else [training.encoder]
+    return [arm, *on, *judged, *encoder, f"seed {training.seed}"]
 
 
 def told_apart(rows: Sequence[Row]) -> tuple[str, list[str]]:
@@ -224,6 +240,19 @@ def _significance_cells(metrics: dict[str, float]) -> list[str]:
     ]
 
 
+def _training_cells(metrics: dict[str, float]) -> list[str]:
+    ends = [metrics.get(f"gain_pathway_correlation_{end}") for end in ("low", "high")]
+    return [
+        _known(wording.share, metrics.get("gene_correlation")),
+        _known(wording.share, metrics.get("pathway_correlation")),
+        _known(wording.share, metrics.get("gain_pathway_correlation")),
+        " to ".join(wording.share(end) for end in ends if end is not None),
+        _known(lambda weight: f"{weight:g}", metrics.get("chosen_weight")),
+        _known(wording.seconds, metrics.get("epoch_seconds")),
+        _known(lambda share: f"+{share:.0%}", metrics.get("step_overhead")),
+    ]
+
+
 SUMMARIES: dict[str, tuple[tuple[str, ...], str, Callable[[dict[str, float]], list[str]]]] = {
     "enrichment": (
         ("error", "gradient error", "time", "memory"),
@@ -235,6 +264,13 @@ SUMMARIES: dict[str, tuple[tuple[str, ...], str, Callable[[dict[str, float]], li
         "Spearman, slope: of dNES on NES, medians over profiles. p < 0.05: share, where nothing is enriched. "
         "time: of a profile's NES with its null distribution.",
         _significance_cells,
+    ),
+    "training": (
+        ("gene r", "pathway r", "gain", "95 % interval", "λ", "epoch", "step"),
+        "Of the test compounds. gene r: mean correlation over genes. pathway r: of exact dNES across compounds, mean "
+        "over pathways; its gain over the loss on genes alone, with the interval of a paired bootstrap. λ: chosen on "
+        "the validation set. epoch: wall time. step: what the pathway loss adds to the time of a step.",
+        _training_cells,
     ),
 }
 """Task -> header, caption and cells of the table that ends a sweep."""

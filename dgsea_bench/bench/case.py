@@ -5,25 +5,38 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from dgsea_bench.backends import Backend, Exact, get_backend
+from dgsea_bench.bench.foils import FOILS, NoPathwayLoss
+from dgsea_bench.bench.training import OF_THE_ARM, Training
 from dgsea_bench.bench.witnesses import WITNESSES, Witness
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
-from dgsea_bench.data.sources import Source
+from dgsea_bench.data.compound_sources import CompoundsSource, SimulatedCompoundsSource
+from dgsea_bench.data.problem import Problem
+from dgsea_bench.data.source_parts import input_sha256
+from dgsea_bench.data.sources import L1000Source, RankingSource, SyntheticSource
 
 MEASUREMENT_VERSION = 2
 """Raised when what is measured, or how, changes, so that older rows and truths are not taken for newer ones."""
 
+COMPOUNDS = (CompoundsSource, SimulatedCompoundsSource)
+"""Sources of compounds to train on; the others are of problems to score."""
+Source = Annotated[
+    SyntheticSource | RankingSource | L1000Source | CompoundsSource | SimulatedCompoundsSource,
+    Field(discriminator="kind"),
+]
+Contestant = Backend | Witness | NoPathwayLoss
 Knob = bool | int | float | str
 SEEDS = 2**20
 """Seeds of problems, of null distributions, and profiles that have one each, when significance is measured."""
-Task = Literal["enrichment", "significance"]
-"""``"enrichment"``: scores and their gradient. ``"significance"``: NES and p-values, profile by profile."""
+Task = Literal["enrichment", "significance", "training"]
+"""``"enrichment"``: scores and their gradient. ``"significance"``: NES and p-values, profile by profile.
+``"training"``: a model trained with scores in its loss."""
 
 
 class Frozen(BaseModel):
@@ -67,8 +80,10 @@ class Case(Frozen):
     params: EnrichmentParams
     null: NullParams | None = None
     """Of the task ``"significance"``, and of that one alone."""
+    training: Training | None = None
+    """Of the task ``"training"``, and of that one alone."""
     backend: str
-    """Name of a backend, or of a witness."""
+    """Name of a backend, of a witness, or of a foil."""
     options: dict[str, Knob] = {}
     dtype: Literal["float32", "float64"] = "float64"
     device: str = "cpu"
@@ -85,6 +100,19 @@ class Case(Frozen):
         for name, value in seeds.items():
             if self.null is not None and value >= SEEDS:
                 raise ValueError(f"{name} is {value}; it must be below {SEEDS:,} where significance is measured")
+        return self
+
+    @model_validator(mode="after")
+    def _training_fits(self) -> "Case":
+        trained = self.training is not None
+        if (self.task == "training") != trained:
+            raise ValueError('training belongs to the task "training", and to it alone')
+        if isinstance(self.source, COMPOUNDS) != trained:
+            raise ValueError(f'source {self.source.kind!r} is not one for task = "{self.task}"')
+        if self.backend in FOILS and not trained:
+            raise ValueError(f'{self.backend} is for task = "training" only')
+        if self.training and (self.training.arm == "gene-mse") != (self.backend == NoPathwayLoss.name):
+            raise ValueError('the arm "gene-mse" has the backend "none", and no other arm has it')
         return self
 
     @field_validator("device")
@@ -105,20 +133,27 @@ class Case(Frozen):
     @cached_property
     def inputs(self) -> dict[str, str]:
         """sha256 of each file that is read, as it was when this was first asked."""
-        return self.source.input_hashes()
+        sets = self.training.files if self.training else []
+        return {**self.source.input_hashes(), **{name: input_sha256(name) for name in sets}}
 
     @cached_property
     def case_id(self) -> str:
         """The first 16 hex digits of the sha256 of the case in canonical form with the hashes of its inputs."""
-        content = self.model_dump(mode="json", exclude={"measure", "skip", *([] if self.null else ["null"])})
+        absent = [name for name in ("null", "training") if getattr(self, name) is None]
+        content = self.model_dump(mode="json", exclude={"measure", "skip", *absent})
         return _digest({**content, "options": asdict(contestant(self))}, self.inputs)
 
     @cached_property
     def reference_id(self) -> str:
         """The same of all that the truth depends on: problem, parameters, dtype of the scores, largest size.
 
-        The classical NES, which is all that some cases of significance need, does not depend on temperatures.
+        The classical NES, which is all that some cases of significance need, does not depend on temperatures. Of the
+        task ``"training"`` it is the model that is trained on genes alone, and what arms are judged by.
         """
+        if self.training:
+            shared = self.training.model_dump(mode="json", exclude=set(OF_THE_ARM))
+            places = self.model_dump(mode="json", include={"source", "dtype", "device", "threads"})
+            return _digest({**places, "training": shared, "version": MEASUREMENT_VERSION}, self.inputs)
         content = self.model_dump(mode="json", include={"source", "params", "dtype"})
         content |= {"limit": self.measure.reference_max_genes, "version": MEASUREMENT_VERSION}
         if self.measure.reference_max_terms is not None:
@@ -147,28 +182,48 @@ def _replace(content: Any, hashes: dict[str, str]) -> Any:
     return hashes.get(content, content) if isinstance(content, str) else content
 
 
-def contestant(case: Case) -> Backend | Witness:
-    """What a case measures: a backend with its knobs, or an outside program."""
+def problem_of(case: Case) -> Problem:
+    """What a case of scores is measured on.
+
+    Raises:
+        InputError: files that cannot be read.
+    """
+    problem = case.source.load()
+    assert isinstance(problem, Problem)  # noqa: S101 (of no training)
+    return problem
+
+
+def count_genes(case: Case) -> int:
+    """Genes of a ranking, without reading the scores where that can be had; of compounds, with."""
+    if isinstance(case.source, COMPOUNDS):
+        return len(case.source.load().genes)
+    return case.source.count_genes()
+
+
+def contestant(case: Case) -> Contestant:
+    """What a case measures: a backend with its knobs, an outside program, or a foil to train with."""
     return find_contestant(case.backend, case.options)
 
 
-def find_contestant(name: str, knobs: Mapping[str, Any]) -> Backend | Witness:
-    """The backend of that name with these knobs, or the outside program of that name.
+def find_contestant(name: str, knobs: Mapping[str, Any]) -> Contestant:
+    """The backend of that name with these knobs, or the outside program or foil of that name.
 
     Raises:
         InputError: an unknown name or knob.
     """
-    if name not in WITNESSES:
+    if name not in WITNESSES and name not in FOILS:
         return get_backend(name, **knobs)
     if knobs:
-        raise InputError(f"{name} is an outside program and has no knobs; write {name} alone")
-    return WITNESSES[name]
+        what = "an outside program" if name in WITNESSES else "a foil"
+        raise InputError(f"{name} is {what} and has no knobs; write {name} alone")
+    return WITNESSES.get(name) or FOILS[name]
 
 
 def case_backend(case: Case) -> Backend:
     """The backend of a case with its knobs.
 
     Raises:
-        InputError: the case is of an outside program.
+        InputError: the case is of an outside program, or of no pathway loss.
     """
-    return get_backend(case.backend, **case.options)
+    found = contestant(case)
+    return found if isinstance(found, Backend) else get_backend(case.backend, **case.options)

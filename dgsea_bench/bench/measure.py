@@ -9,7 +9,7 @@ import torch
 
 from dgsea_bench.backends import Backend, Ranking
 from dgsea_bench.backends.dense import sigmoid_sum
-from dgsea_bench.bench.case import Case, case_backend
+from dgsea_bench.bench.case import Case, case_backend, problem_of
 from dgsea_bench.bench.clock import disturbed, repeat, time_metrics, unstable, watched_load
 from dgsea_bench.bench.memory import peak_memory
 from dgsea_bench.bench.metrics import (
@@ -39,7 +39,7 @@ def measure_case(case: Case, reference: Reference, details: Path) -> dict[str, A
     reason = backend.unavailable(case.device)
     if reason:
         return {"status": "skipped", "reason": reason}
-    problem = case.source.load()
+    problem = problem_of(case)
     scores = problem.scores.to(case.device, getattr(torch, case.dtype))
     gene_sets = problem.gene_sets.to(case.device)
     warm_up(backend, case)

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from dgsea_bench.backends import Backend
-from dgsea_bench.bench.case import Case, contestant
+from dgsea_bench.bench.case import Case, contestant, problem_of
 from dgsea_bench.bench.clock import disturbed, quartiles, repeat, time_metrics, unstable, watched_load
+from dgsea_bench.bench.foils import NoPathwayLoss
 from dgsea_bench.bench.measure import facts, facts_of_profiles, warm_up, write_table
 from dgsea_bench.bench.memory import peak_memory
 from dgsea_bench.bench.metrics import (
@@ -49,9 +50,9 @@ def measure_significance(case: Case, reference: Reference, details: Path) -> dic
     reason = method.unavailable(case.device)
     if reason:
         return {"status": "skipped", "reason": reason}
-    if case.null is None:
-        raise ValueError("a case of significance has a null")
-    problem = case.source.load()
+    if case.null is None or isinstance(method, NoPathwayLoss):
+        raise ValueError("a case of significance has a null, and scores")
+    problem = problem_of(case)
     scores = problem.scores.to(case.device, getattr(torch, case.dtype))
     gene_sets = problem.gene_sets.to(case.device)
     run = _runner(method, case)

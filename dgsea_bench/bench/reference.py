@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from dgsea_bench.backends import Backend, Exact, Hard, Ranking
-from dgsea_bench.bench.case import SEEDS, Case
+from dgsea_bench.bench.case import SEEDS, Case, problem_of
 from dgsea_bench.core.files import write_whole
 from dgsea_bench.core.gene_sets import GeneSets
 from dgsea_bench.core.params import EnrichmentParams, NullParams
@@ -52,7 +52,7 @@ class Reference:
 
 def compute_reference(case: Case) -> Reference:
     """The truth for a case, from scores as the case sees them (rounded to its dtype)."""
-    problem = case.source.load()
+    problem = problem_of(case)
     scores = problem.scores.to(getattr(torch, case.dtype)).double()
     if case.null is None and too_many_terms(case, problem):
         return Reference()

@@ -104,8 +104,8 @@ class RunDirectory:
         return self.path / "rows.jsonl"
 
     def reference(self, case: Case) -> Path:
-        """The file with the truth of a case's problem."""
-        return self.path / "references" / f"{case.reference_id}.npz"
+        """The file with the truth of a case's problem; for training, with the model that arms begin with."""
+        return self.path / "references" / f"{case.reference_id}.{'npz' if case.training is None else 'pt'}"
 
     def details(self, case: Case) -> Path:
         """The folder of what has many values for a case."""

@@ -1,8 +1,8 @@
 """Scenarios, and how they expand to cases."""
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,11 +10,17 @@ from pydantic import ConfigDict, Field, model_validator
 
 from dgsea_bench.backends import get_backend
 from dgsea_bench.bench.axes import NULL_AXES, PARAMETERS, PLACES, SOURCES, known_axes
-from dgsea_bench.bench.case import Case, Frozen, Knob, MeasureSettings, Task, find_contestant
+from dgsea_bench.bench.case import Case, Frozen, Knob, MeasureSettings, Task, count_genes, find_contestant
+from dgsea_bench.bench.foils import NoPathwayLoss
 from dgsea_bench.bench.plain_errors import plain_errors
 from dgsea_bench.bench.spelling import parse_label
+from dgsea_bench.bench.training import TRAINING_AXES, TrainingSettings
 from dgsea_bench.bench.witnesses import WITNESSES
 from dgsea_bench.core.errors import InputError, did_you_mean
+from dgsea_bench.core.params import EnrichmentParams
+
+NO_AXES = ("source", "task", "backends")
+"""Keys of a grid that are not crossed."""
 
 
 def _values(key: str, value: Any, where: str) -> list[Any]:
@@ -27,28 +33,37 @@ def _values(key: str, value: Any, where: str) -> list[Any]:
 class BackendEntry(Frozen):
     """A backend of a scenario; keys beside these are its knobs. A list crosses its values.
 
-    Beyond `max_genes` genes its cases are skipped, with that reason.
+    Beyond `max_genes` genes its cases are skipped, with that reason; and of training, beyond the first `seeds` seeds.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     name: str
     max_genes: int | None = None
+    seeds: int | None = Field(None, ge=1)
 
     def variants(self) -> Iterator[tuple[str, dict[str, Knob]]]:
         """(name, options) for each combination of knobs, checked against the backend."""
         knobs = {key: _values(key, value, f"backend {self.name!r}") for key, value in (self.model_extra or {}).items()}
+        if self.name in WITNESSES:
+            raise InputError(f'{self.name} is not a backend; write witnesses = ["{self.name}"]')
         for values in itertools.product(*knobs.values()):
             options = dict(zip(knobs, values))
             try:
-                get_backend(self.name, **options)
+                find_contestant(self.name, options)
             except InputError as error:
-                if self.name in WITNESSES:
-                    raise InputError(f'{self.name} is not a backend; write witnesses = ["{self.name}"]') from None
                 raise InputError(
-                    f"[[backends]] {self.name!r}: {error}; max_genes is the only key beside its options"
+                    f"[[backends]] {self.name!r}: {error}; max_genes and seeds are the only keys beside its options"
                 ) from None
             yield self.name, options
+
+    def reason_to_skip(self, case: Case, earlier_seeds: int) -> str | None:
+        """Why a case with this backend is left out, if it is; `earlier_seeds` come before its own."""
+        if self.max_genes is not None and count_genes(case) > self.max_genes:
+            return f"the scenario limits {self.name} to {self.max_genes:,} genes"
+        if self.seeds is not None and case.training is not None and earlier_seeds >= self.seeds:
+            return f"the scenario limits {self.name} to {self.seeds} seed{'s' * (self.seeds > 1)}"
+        return None
 
 
 class Scenario(Frozen):
@@ -57,7 +72,9 @@ class Scenario(Frozen):
     Attributes:
         task: what is measured, where a grid does not say. witnesses: outside programs to measure beside the backends.
         axes: values shared by all grids; a list is an axis.
-        grids: each names its source and crosses its axes, which come before the shared ones, with the backends.
+        grids: each names its source and crosses its axes, which come before the shared ones, with the backends; those
+            of its own ``backends``, a list of names, where it has such.
+        training: how models are trained, in every grid with that task.
     """
 
     name: str = Field(pattern=r"^\w[\w.-]*$")
@@ -68,6 +85,7 @@ class Scenario(Frozen):
     backends: list[BackendEntry] = Field(min_length=1)
     witnesses: list[str] = Field(default_factory=list)
     measure: MeasureSettings = MeasureSettings()
+    training: TrainingSettings = TrainingSettings()
 
     @model_validator(mode="after")
     def _witnesses_are_known(self) -> "Scenario":
@@ -87,6 +105,21 @@ class Scenario(Frozen):
                 raise ValueError(
                     f"grid {number}: unknown task {task!r}; known: {known}{did_you_mean(str(task), get_args(Task))}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _backends_of_grids_are_there(self) -> "Scenario":
+        names = [entry.name for entry in self.backends]
+        for number, grid in enumerate(self.grids, start=1):
+            wanted = grid.get("backends", names)
+            if not isinstance(wanted, list) or not wanted:
+                raise ValueError(f'grid {number}: backends is {wanted!r}; write a list of names, such as ["fastsum"]')
+            for name in wanted:
+                if name not in names:
+                    known = ", ".join(names)
+                    raise ValueError(
+                        f"grid {number}: {name!r} is not among [[backends]]: {known}{did_you_mean(str(name), names)}"
+                    )
         return self
 
     @property
@@ -186,33 +219,53 @@ class Scenario(Frozen):
     def _expand(self, grid: dict[str, Any], task: Task, where: str) -> Iterator[Case]:
         known = known_axes(grid, task, where)
         kind = grid["source"]
-        axes = {**self.axes, **{key: value for key, value in grid.items() if key not in ("source", "task")}}
+        axes = {**self.axes, **{key: value for key, value in grid.items() if key not in NO_AXES}}
         for axis in axes:
             if axis not in known:
                 why = ' in a scenario with task = "enrichment"' if axis in NULL_AXES else f" for source {kind!r}"
                 raise InputError(f"{where}: unknown key {axis!r}{why}{did_you_mean(axis, known)}")
-        values = [_values(axis, value, where) for axis, value in axes.items()]
-        for point in itertools.product(*values):
+        values = {axis: _values(axis, value, where) for axis, value in axes.items()}
+        entries = [entry for entry in self.backends if entry.name in grid.get("backends", [entry.name])]
+        for point in itertools.product(*values.values()):
             chosen = dict(zip(axes, point))
-            yield from self._with_each_contestant(chosen, kind, task, where)
+            with plain_errors(where):
+                content = self._content(chosen, kind, task)
+            if task == "training" and chosen.get("arm") == "gene-mse":
+                with plain_errors(where):
+                    yield Case.model_validate({**content, "backend": NoPathwayLoss.name})
+                continue
+            seeds = values.get("seed", [])
+            yield from self._with_each_contestant(content, entries, seeds, where)
 
-    def _with_each_contestant(self, chosen: dict[str, Any], kind: str, task: Task, where: str) -> Iterator[Case]:
+    def _content(self, chosen: dict[str, Any], kind: str, task: Task) -> dict[str, Any]:
+        """All of a case but its backend."""
         source = {"kind": kind, **{key: chosen[key] for key in SOURCES[kind].model_fields if key in chosen}}
         places = {key: chosen[key] for key in PLACES if key in chosen}
         params = {key: chosen[key] for key in PARAMETERS if key in chosen}
-        null = {field: chosen[axis] for axis, field in NULL_AXES.items() if axis in chosen}
-        if null.get("split") == "none":  # TOML has no word for it
-            null["split"] = None
-        point = {"task": task, "source": source, "params": params, "measure": self.measure, **places}
+        content = {"task": task, "source": source, "params": params, "measure": self.measure, **places}
         if task == "significance":
-            point["null"] = null
-        for entry in self.backends:
+            null = {field: chosen[axis] for axis, field in NULL_AXES.items() if axis in chosen}
+            if null.get("split") == "none":  # TOML has no word for it
+                null["split"] = None
+            content["null"] = null
+        if task == "training":
+            own = {axis: chosen[axis] for axis in TRAINING_AXES if axis in chosen}
+            content |= {
+                "training": {**self.training.model_dump(), **own},
+                "params": {**asdict(EnrichmentParams.preset("training")), **params},
+                "dtype": places.get("dtype", "float32"),
+            }
+        return content
+
+    def _with_each_contestant(
+        self, content: dict[str, Any], entries: Sequence[BackendEntry], seeds: Sequence[Any], where: str
+    ) -> Iterator[Case]:
+        for entry in entries:
             for name, options in entry.variants():
                 with plain_errors(where):
-                    case = Case.model_validate({**point, "backend": name, "options": options})
-                over = entry.max_genes is not None and case.source.count_genes() > entry.max_genes
-                skip = f"the scenario limits {entry.name} to {entry.max_genes:,} genes" if over else None
-                yield case.model_copy(update={"skip": skip})
-        for name in self.witnesses if task == "significance" else ():
+                    case = Case.model_validate({**content, "backend": name, "options": options})
+                earlier = seeds.index(case.training.seed) if case.training and case.training.seed in seeds else 0
+                yield case.model_copy(update={"skip": entry.reason_to_skip(case, earlier)})
+        for name in self.witnesses if content["task"] == "significance" else ():
             with plain_errors(where):
-                yield Case.model_validate({**point, "backend": name})
+                yield Case.model_validate({**content, "backend": name})

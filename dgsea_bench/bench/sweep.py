@@ -10,9 +10,10 @@ from typing import Any, Literal, get_args
 import pandas as pd
 
 from dgsea_bench.backends import Exact, Fastsum
-from dgsea_bench.bench.case import MEASUREMENT_VERSION, Case, contestant
+from dgsea_bench.bench.case import COMPOUNDS, MEASUREMENT_VERSION, Case, contestant
 from dgsea_bench.bench.engines import Engine, LocalEngine
 from dgsea_bench.bench.environment import command_line, describe_environment
+from dgsea_bench.bench.foils import NoPathwayLoss
 from dgsea_bench.bench.lines import Lines
 from dgsea_bench.bench.results import Row, RunDirectory, as_frame
 from dgsea_bench.bench.scenario import Scenario
@@ -21,8 +22,10 @@ from dgsea_bench.bench.selection import select
 from dgsea_bench.bench.spec import FAILURES, Isolation, Outcome, Purpose, Spec
 from dgsea_bench.bench.worker import TRUTH
 from dgsea_bench.core.errors import InputError
+from dgsea_bench.data.compounds import Compounds
+from dgsea_bench.data.named_pathways import named_pathways
 from dgsea_bench.data.sources import SyntheticSource
-from dgsea_bench.scoring import describe_problem
+from dgsea_bench.scoring import describe_compounds, describe_problem
 
 PATIENCE = 5.0
 """Seconds without a result, after which the engine is asked whether anything goes on."""
@@ -299,9 +302,13 @@ class _Progress:
 
 def _case_of_truth(case: Case) -> Case:
     """A case that stands for a truth: the lines of these, whose cost is another one, are lines of their own."""
+    content = case.model_dump(mode="json")
+    if case.training is not None:
+        training = {**content["training"], "arm": "gene-mse"}
+        return Case.model_validate({**content, "training": training, "backend": NoPathwayLoss.name, "options": {}})
     soft = case.task == "significance" and case.needs_soft_truth
     method = {"backend": Fastsum.name if soft else Exact.name, "options": {}}
-    return Case.model_validate({**case.model_dump(mode="json"), **method})
+    return Case.model_validate({**content, **method})
 
 
 def _same_truth(one: Case, other: Case) -> bool:
@@ -367,8 +374,29 @@ def _about_directory(directory: RunDirectory, kept: Sequence[Row], others: int, 
 def _remarks(cases: Sequence[Case]) -> list[str]:
     """A line per problem that is read from files: its size, ties, and the sets that were left out."""
     sources = {repr(case.source): case.source for case in cases}.values()
-    return [
-        f"{source.title}: {'; '.join(describe_problem(source.load()))}"
-        for source in sources
-        if not isinstance(source, SyntheticSource)
-    ]
+    told = []
+    for source in sources:
+        if isinstance(source, COMPOUNDS):
+            compounds = source.load()
+            told.append(f"{source.title}: {'; '.join(describe_compounds(compounds))}")
+            told += _about_pathways(compounds, [case for case in cases if case.source == source])
+        elif not isinstance(source, SyntheticSource):
+            told.append(f"{source.title}: {'; '.join(describe_problem(source.load()))}")
+    return told
+
+
+def _about_pathways(compounds: Compounds, cases: Sequence[Case]) -> list[str]:
+    """The pathways that cannot be used, by name; reading them early tells what is wrong with a file of theirs."""
+    wanted = {
+        (name, case.training.min_size): None
+        for case in cases
+        if case.training
+        for name in (case.training.pathways, case.training.judged_by)
+    }
+    told = []
+    for name, min_size in wanted:
+        found = named_pathways(name, compounds.genes, min_size=min_size)
+        reasons = [f"{pathway!r}: {reason}" for pathway, reason in found.dropped.items()]
+        if reasons:
+            told.append(f"{name}: {len(found):,} pathways used, {len(reasons):,} left out: {'; '.join(reasons[:5])}")
+    return told

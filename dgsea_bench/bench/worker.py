@@ -3,6 +3,7 @@
 import json
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.files import write_whole
 
 REASON_LENGTH = 500
-REQUEST, TRUTH, RESULT, FILES = "request.json", "truth.npz", "result.json", "files"
+REQUEST, TRUTH, RESULT, FILES = "request.json", "truth", "result.json", "files"
+STUDY = "dgsea_bench.study.measure"
+"""What measures the task ``"training"``. By name: it stands above, and no other case should wait for its import."""
 MEMORY_RAN_OUT = (
     "MemoryError",
     "bad_alloc",
@@ -70,12 +73,26 @@ def _prepare(folder: Path) -> tuple[Spec, dict[str, Any]]:
 
 def _measure(spec: Spec, folder: Path) -> dict[str, Any]:
     case, truth = spec.case, folder / TRUTH
+    if case.task == "training":
+        return _train(spec, folder)
     if spec.task == "reference":
         compute_reference(case).save(folder / FILES / TRUTH)
         return {"status": "done"}
     known = Reference.load(truth) if truth.is_file() else Reference()
     measure = measure_significance if case.task == "significance" else measure_case
     return measure(case, known, folder / FILES)
+
+
+def _train(spec: Spec, folder: Path) -> dict[str, Any]:
+    """An arm of a study; in the place of a truth it has the model trained on genes alone."""
+    study, baseline = import_module(STUDY), folder / TRUTH
+    if spec.task == "reference":
+        study.compute_baseline(spec.case).save(folder / FILES / TRUTH)
+        return {"status": "done"}
+    if not baseline.is_file():
+        raise InputError("there is no model trained on genes alone to begin with and to compare with")
+    measured: dict[str, Any] = study.measure_arm(spec.case, baseline, folder / FILES)
+    return measured
 
 
 def write_request(folder: Path, spec: Spec) -> None:

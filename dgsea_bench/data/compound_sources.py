@@ -154,13 +154,14 @@ class SimulatedCompoundsSource(SourceModel):
         compounds: how many.
         factors: programmes of genes beside the five directional pathways.
         signal: share of the variance of the signatures that is not noise.
+        data_seed: of all that is drawn; ``seed`` of a scenario is that of the training.
     """
 
     kind: Literal["simulated-compounds"] = "simulated-compounds"
     compounds: int = Field(1200, ge=LEAST_COMPOUNDS, le=LARGEST_COMPOUNDS)
     factors: int = Field(20, ge=1)
     signal: float = Field(DEFAULT_SIGNAL, ge=0, le=1)
-    seed: int = Field(0, ge=0)
+    data_seed: int = Field(0, ge=0)
 
     @property
     def title(self) -> str:
@@ -173,7 +174,7 @@ class SimulatedCompoundsSource(SourceModel):
 
     def simulate(self) -> SimulatedCompounds:
         """The same with all that they were made of."""
-        return simulate_compounds(self.compounds, factors=self.factors, signal=self.signal, seed=self.seed)
+        return simulate_compounds(self.compounds, factors=self.factors, signal=self.signal, seed=self.data_seed)
 
     def input_hashes(self) -> dict[str, str]:
         """No files are read."""
