@@ -66,7 +66,7 @@ def train(
 
     For example, a quick look:  python -m dgsea_bench train --set seed=0 --backends fastsum
 
-    On real compounds:  python -m dgsea_bench data fetch l1000-prnet && python -m dgsea_bench train training-prnet
+    On real compounds:  python -m dgsea_bench data fetch prnet-demo && python -m dgsea_bench train training-prnet
     """
     if retry not in (None, "failed"):
         raise InputError(f"--retry is {retry!r}; the one thing that can be trained again is 'failed'")

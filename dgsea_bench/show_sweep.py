@@ -19,6 +19,7 @@ from dgsea_bench.bench.sweep import Observer, Plan, run_plan
 from dgsea_bench.bench.training import Training
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
+from dgsea_bench.data.profiles import in_words
 from dgsea_bench.data.sources import DIRECTIONAL, SyntheticSource
 from dgsea_bench.report import render_report, wording
 from dgsea_bench.terminal import Bar, ended_by_the_system, err, out, say, waiting
@@ -158,7 +159,7 @@ def _parts(case: Case) -> list[str]:
         parts = [source.generator, f"{source.genes:,} genes", f"{source.sets} sets of {source.set_size}"]
         told = {"generator", "genes", "sets", "set_size"}
     else:
-        parts, told = [source.title], {"ranking", "matrix", "gene_sets", "select"}
+        parts, told = [source.title], {"ranking", "matrix", "gene_sets", "select", "compounds", "signal"}
     changed = source.model_dump(exclude_defaults=True, exclude={"kind", *told}) | case.model_dump(
         exclude_defaults=True, include={"dtype", "device", "threads"}
     )
@@ -172,7 +173,8 @@ def _parts(case: Case) -> list[str]:
         for key, value in (asdict(given) if given is not None else {}).items():
             if value != getattr(default, key):
                 changed["null seed" if key == "seed" else key] = value
-    return [*parts, *(f"{key} {value}" for key, value in changed.items())]
+    texts = {key: in_words(value) if isinstance(value, dict) else value for key, value in changed.items()}
+    return [*parts, *(f"{key} {text}" for key, text in texts.items())]
 
 
 def _of_training(training: Training) -> list[str]:
@@ -242,14 +244,14 @@ def _significance_cells(metrics: dict[str, float]) -> list[str]:
 
 def _training_cells(metrics: dict[str, float]) -> list[str]:
     ends = [metrics.get(f"gain_pathway_correlation_{end}") for end in ("low", "high")]
+    interval = " to ".join(wording.share(end) for end in ends if end is not None)
+    gain = _known(wording.share, metrics.get("gain_pathway_correlation"))
     return [
         _known(wording.share, metrics.get("gene_correlation")),
         _known(wording.share, metrics.get("pathway_correlation")),
-        _known(wording.share, metrics.get("gain_pathway_correlation")),
-        " to ".join(wording.share(end) for end in ends if end is not None),
+        f"{gain} ({interval})" if interval else gain,
         _known(lambda weight: f"{weight:g}", metrics.get("chosen_weight")),
         _known(wording.seconds, metrics.get("epoch_seconds")),
-        _known(lambda share: f"+{share:.0%}", metrics.get("step_overhead")),
     ]
 
 
@@ -266,10 +268,10 @@ SUMMARIES: dict[str, tuple[tuple[str, ...], str, Callable[[dict[str, float]], li
         _significance_cells,
     ),
     "training": (
-        ("gene r", "pathway r", "gain", "95 % interval", "λ", "epoch", "step"),
+        ("gene r", "pathway r", "gain (95 %)", "λ", "epoch"),
         "Of the test compounds. gene r: mean correlation over genes. pathway r: of exact dNES across compounds, mean "
         "over pathways; its gain over the loss on genes alone, with the interval of a paired bootstrap. λ: chosen on "
-        "the validation set. epoch: wall time. step: what the pathway loss adds to the time of a step.",
+        "the validation set. epoch: wall time.",
         _training_cells,
     ),
 }

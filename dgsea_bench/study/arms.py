@@ -13,7 +13,19 @@ from dgsea_bench.data.named_pathways import named_pathways
 from dgsea_bench.study.baseline import Baseline, Study
 from dgsea_bench.study.evaluate import Judge, Judged, Scores
 from dgsea_bench.study.objective import PathwayTargets
-from dgsea_bench.study.train import Objective, Predictor, Run, Samples, Trained, Watch, new_model, predict
+from dgsea_bench.study.train import (
+    Cost,
+    Objective,
+    Predictor,
+    Run,
+    Samples,
+    Trained,
+    Watch,
+    new_model,
+    pathways_first,
+    predict,
+    validation_loss,
+)
 
 ALL_LOSE = "every weight loses more gene correlation than it may: the one that loses least is taken"
 
@@ -70,10 +82,16 @@ class Setup:
         """What is told of the validation set after each epoch."""
         return self.study.watch(self.baseline.judge, None if self.trained_are_judged else self.judge_of_trained)
 
-    def run(self, model: Predictor, objective: Objective, learning_rate: float, epochs: int) -> Trained:
+    @property
+    def least_gene_correlation(self) -> float:
+        """What a hybrid must keep on the validation set."""
+        before = float(self.baseline.validation.measures()["gene_correlation"][0])
+        return before - self.study.training.most_gene_correlation_lost
+
+    def run(self, model: Predictor, objective: Objective, cost: Cost, learning_rate: float, epochs: int) -> Trained:
         """Train a model in place; it ends with the weights of its best epoch."""
-        training = self.study.training
-        run = Run(model, self.study.train, self.watch, objective, training, learning_rate, epochs, training.seed)
+        training, samples = self.study.training, self.study.train
+        run = Run(model, samples, self.watch, objective, cost, training, learning_rate, epochs, training.seed)
         trained = run.train()
         model.load_state_dict(trained.state)
         return trained
@@ -125,19 +143,21 @@ def _on_pathways_alone(setup: Setup) -> Arm:
     training = setup.study.training
     model = new_model(setup.study.train, training, training.seed).to(setup.study.device)
     objective = setup.objective(genes=0.0, weight=1.0, warmup_steps=0)
-    trained = setup.run(model, objective, training.learning_rate, training.epochs)
+    cost = validation_loss(0.0, 1.0)
+    trained = setup.run(model, objective, cost, training.learning_rate, training.epochs)
     return Arm(model, setup.judged_on_test(model), _of_weight(trained, math.nan), trained.steps)
 
 
 def _best_hybrid(setup: Setup) -> Arm:
-    """From the loss on genes on, once with each weight; the best one by validation."""
+    """From the loss on genes on, once with each weight; the best epoch and weight by validation, both in one way."""
     training = setup.study.training
     candidates = Candidates(setup)
     models, runs = [], []
     for weight in training.weights:
         model = setup.baseline.model(setup.study)
         objective = setup.objective(genes=1.0, weight=weight, warmup_steps=training.warmup_steps)
-        runs.append(setup.run(model, objective, training.fine_tune_learning_rate, training.fine_tune_epochs))
+        cost = pathways_first(setup.least_gene_correlation)
+        runs.append(setup.run(model, objective, cost, training.fine_tune_learning_rate, training.fine_tune_epochs))
         models.append(model)
         candidates.look_at(model, weight)
     table, weight = candidates.choose()
@@ -194,9 +214,8 @@ class Candidates:
     def choose(self) -> tuple[pd.DataFrame, float]:
         """The table, and the weight that is chosen."""
         table = pd.DataFrame(self._rows)
-        before = float(self._setup.baseline.validation.measures()["gene_correlation"][0])
-        least = before - self._setup.study.training.most_gene_correlation_lost
-        chosen, eligible = choose_weight(table[table["split"] == "validation"], least)
+        seen = table[table["split"] == "validation"]
+        chosen, eligible = choose_weight(seen, self._setup.least_gene_correlation)
         return table.assign(eligible=table["weight"].isin(eligible), chosen=table["weight"] == chosen), chosen
 
 

@@ -22,7 +22,18 @@ from dgsea_bench.data.named_pathways import named_pathways
 from dgsea_bench.study.evaluate import Judge, Judged
 from dgsea_bench.study.predictors.smiles import get_encoder
 from dgsea_bench.study.split import Split, split_compounds
-from dgsea_bench.study.train import Objective, Predictor, Run, Samples, Trained, Watch, model_of, new_model, predict
+from dgsea_bench.study.train import (
+    Objective,
+    Predictor,
+    Run,
+    Samples,
+    Trained,
+    Watch,
+    model_of,
+    new_model,
+    predict,
+    validation_loss,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +132,7 @@ class Baseline:
             study.train,
             study.watch(judge),
             Objective(),
+            validation_loss(1.0, 0.0),
             training,
             training.learning_rate,
             training.epochs,

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -134,14 +134,12 @@ class Watch:
             gene_mse = model.gene_loss(predicted, self.samples.expression)
         pathways = self._of_pathways(predicted.cpu())
         found, target = (values.double().cpu().numpy() for values in (predicted, self.samples.expression))
+        of_trained = pathways if self.trained_with is None else self.trained_with._of_pathways(predicted.cpu())
         return {
             "validation_gene_mse": float(gene_mse),
             "validation_gene_correlation": float(row_correlations(found, target).mean()),
-            "validation_pathway_mse": pathways["mse"],
-            "validation_pathway_correlation": pathways["correlation"],
-            "validation_trained_mse": (self.trained_with or self)._of_pathways(predicted.cpu())["mse"]
-            if self.trained_with
-            else pathways["mse"],
+            **{f"validation_pathway_{name}": pathways[name] for name in ("mse", "correlation")},
+            **{f"validation_trained_{name}": of_trained[name] for name in ("mse", "correlation")},
         }
 
     def _of_pathways(self, predicted: Tensor) -> dict[str, float]:
@@ -154,7 +152,7 @@ class Trained:
     """A model after training.
 
     Attributes:
-        state: of the epoch with the lowest validation loss; the first of equals, epoch 0 being the start.
+        state: of the best epoch; the first of equals, epoch 0 being the start.
         epochs: a row per epoch: ``epoch``, ``train_loss``, what `Watch.look` tells, ``seconds``, ``kept``.
         steps: of the optimizer.
     """
@@ -164,14 +162,45 @@ class Trained:
     steps: int
 
 
+Cost = Callable[[Mapping[str, float]], float]
+"""What an epoch is worth by what `Watch.look` tells, the smaller the better."""
+
+
+def validation_loss(genes: float, weight: float) -> Cost:
+    """The loss itself, with the full weight of pathways from the start."""
+
+    def cost(found: Mapping[str, float]) -> float:
+        pathways = weight * found["validation_trained_mse"] if weight else 0.0
+        return genes * found["validation_gene_mse"] + pathways
+
+    return cost
+
+
+def pathways_first(least_gene_correlation: float) -> Cost:
+    """The correlation of the pathways that are trained with, while genes do not fall below theirs."""
+
+    def cost(found: Mapping[str, float]) -> float:
+        kept = found["validation_gene_correlation"] >= least_gene_correlation
+        value = -found["validation_trained_correlation"] if kept else math.inf
+        return math.inf if math.isnan(value) else value
+
+    return cost
+
+
 @dataclass
 class Run:
-    """One training: from a model to the best of its epochs."""
+    """One training: from a model to the best of its epochs.
+
+    Attributes:
+        cost: by which epochs are compared.
+        learning_rate, epochs: which of the settings count here.
+    """
 
     model: Predictor
     samples: Samples
     watch: Watch
     objective: Objective
+    cost: Cost
     settings: TrainingSettings
     learning_rate: float
     epochs: int
@@ -208,11 +237,9 @@ class Run:
         return loss
 
     def _look(self, epoch: int, train_loss: float, seconds: float) -> float:
-        """The validation loss, with the full weight of pathways from the start, by the way of scoring of all arms."""
         found = self.watch.look(self.model)
         self.rows.append({"epoch": epoch, "train_loss": train_loss, **found, "seconds": seconds})
-        pathways = self.objective.weight * found["validation_trained_mse"] if self.objective.weight else 0.0
-        return self.objective.genes * found["validation_gene_mse"] + pathways
+        return self.cost(found)
 
     def _state(self) -> State:
         return {name: value.detach().clone() for name, value in self.model.state_dict().items()}
