@@ -100,7 +100,7 @@ def interval_text(change: Change) -> str:
 
 def error_text(error: ErrorChange) -> str:
     """``0.20 % → 0.40 %``; one number if they read the same."""
-    before, after = wording.error(error.before), wording.error(error.after)
+    before, after = wording.metric(error.metric, error.before), wording.metric(error.metric, error.after)
     return before if before == after else f"{before} → {after}"
 
 

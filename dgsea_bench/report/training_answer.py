@@ -7,6 +7,7 @@ from dgsea_bench.report.rows import Run
 from dgsea_bench.report.training_check import Conclusion, Outcome, conclude
 from dgsea_bench.report.training_rows import (
     GENE,
+    GENES_ALONE,
     HYBRID,
     OWN,
     PATHWAY,
@@ -72,14 +73,14 @@ def pathways_in_words(name: str) -> str:
     return "random gene sets of the same sizes" if name == "random" else f"the pathways {name}"
 
 
-def verdict_in_words(conclusion: Conclusion) -> str:
-    """``passes the check``, ``fails it (gain in pathway correlation)``, and whether that is certain."""
+def verdict_in_words(conclusion: Conclusion, check: str = "the check") -> str:
+    """``passes the check``, ``fails the check (gain in pathway correlation)``, and whether that is certain."""
     if conclusion.passes is None:
         return f"cannot be checked ({_titles(conclusion.unknown)} not known)"
     uncertain = "" if conclusion.certain else ", though not for certain"
     if conclusion.passes:
-        return f"passes {CHECK}{uncertain}"
-    return f"fails {CHECK}{uncertain} ({_titles(conclusion.failing)})"
+        return f"passes {check}{uncertain}"
+    return f"fails {check}{uncertain} ({_titles(conclusion.failing)})"
 
 
 def _titles(outcomes: Sequence[Outcome]) -> str:
@@ -95,7 +96,7 @@ def _of_reference(reference: Experiment) -> str:
     elif conclusion.passes:
         said = f"{what} seems to improve pathway agreement without hurting gene-level accuracy, not for certain"
     else:
-        said = f"{what} {verdict_in_words(conclusion)}"
+        said = f"{what} {verdict_in_words(conclusion, CHECK)}"
     gain = reference.gain(PATHWAY)
     over = f"with {reference.label}, {_over(reference)}"
     if gain is None:
@@ -128,8 +129,8 @@ def _of_others(study: Study, reference: Experiment) -> list[str]:
         said.append("no other backend was trained with")
     for each in (reference, *backends):
         if others := temperature_pairs(study, each):
-            whose = "changes that" if each is reference else f"changes what {each.label} comes to"
-            return [*said, _changes(each, others, f"no other temperature {whose}", _by_temperature)]
+            whose = "does either" if each is reference else f"changes what {each.label} comes to"
+            return [*said, _changes(each, others, f"no other temperature {whose}", _by_temperature, brief=True)]
     return said
 
 
@@ -142,18 +143,18 @@ def _by_temperature(each: Experiment, reference: Experiment) -> str:
 
 
 def _changes(
-    reference: Experiment, others: Sequence[Experiment], nothing: str, name: Callable[[Experiment, Experiment], str]
+    reference: Experiment,
+    others: Sequence[Experiment],
+    nothing: str,
+    name: Callable[[Experiment, Experiment], str],
+    *,
+    brief: bool = False,
 ) -> str:
     """``no other backend changes that (largest difference +0.002, …, with nyswin)``, or which ones do."""
     judged = {each: _agreement(reference, each) for each in others}
     known = [each for each in others if judged[each] is not None]
     turned = [each for each in others if judged[each] is False or _turns_over_all_seeds(reference, each)]
-    apart = [(found, each) for each in others if (found := difference(each, reference)) is not None]
-    largest = ""
-    if apart:
-        found, each = max(apart, key=lambda pair: abs(pair[0].value))
-        of = "largest difference" if len(apart) > 1 else "difference"
-        largest = f" ({of} {unbracketed(found)}, {name(each, reference)})"
+    largest = "" if brief else _largest(reference, others)
     if turned:
         told = wording.listed([f"{name(each, reference)} it {_turned(each, reference)}" for each in turned])
         return f"{told}{largest}"
@@ -162,6 +163,14 @@ def _changes(
     unknown = [each for each in others if judged[each] is None]
     rest = f", but {wording.listed([name(each, reference) for each in unknown])} that is not known" if unknown else ""
     return f"{nothing}{largest}{rest}"
+
+
+def _largest(reference: Experiment, others: Sequence[Experiment]) -> str:
+    """`` (largest difference +0.002, −0.001 to +0.004)``: of gains in pathway correlation, from the reference."""
+    apart = [found for each in others if (found := difference(each, reference)) is not None]
+    if not apart:
+        return ""
+    return f" ({'largest ' if len(apart) > 1 else ''}difference {unbracketed(max(apart, key=lambda e: abs(e.value)))})"
 
 
 def _agreement(reference: Experiment, other: Experiment) -> bool | None:
@@ -223,6 +232,8 @@ def _beside_temperatures(variant: Variant) -> tuple[object, ...]:
 def variant_name(each: Experiment, main: Variant) -> str:
     """What a model was trained with in a few words: ``hybrid, random gene sets, tau_rank 0.3``."""
     variant = each.variant
+    if variant.arm == GENES_ALONE:
+        return "genes alone"
     parts = [{HYBRID: "hybrid", PATHWAYS_ALONE: "dGSEA alone"}.get(variant.arm, variant.arm)]
     if variant.pathways != each.judged_by:
         parts.append("random gene sets" if variant.pathways == "random" else f"pathways {variant.pathways}")

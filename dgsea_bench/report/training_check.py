@@ -22,7 +22,7 @@ class Criterion:
     """A bound on a gain: ``sign · gain >= bound``.
 
     Attributes:
-        title: what is asked for, in a few words. needs: the same with the bound, of the gain as it is shown.
+        title: what is asked for, in a few words. needs: the bound in words, of the gain as it is shown.
     """
 
     title: str
@@ -37,11 +37,11 @@ class Criterion:
 
 
 CRITERIA = (
-    Criterion("gain in pathway correlation", PATHWAY, 1, 0.01, "needs at least +0.010"),
-    Criterion("gain in pathway sign accuracy", "pathway_sign_accuracy", 1, 0.002, "needs at least +0.002"),
-    Criterion("change of pathway MSE", "pathway_mse", -1, 0.05, "needs −0.050 or less"),
-    Criterion("change of gene correlation", GENE, 1, -0.01, "must not fall below −0.010"),
-    Criterion("change of top-50 gene correlation", "top_gene_correlation", 1, -0.02, "must not fall below −0.020"),
+    Criterion("gain in pathway correlation", PATHWAY, 1, 0.01, "at least +0.010"),
+    Criterion("gain in pathway sign accuracy", "pathway_sign_accuracy", 1, 0.002, "at least +0.002"),
+    Criterion("change of pathway MSE", "pathway_mse", -1, 0.05, "−0.050 or less"),
+    Criterion("change of gene correlation", GENE, 1, -0.01, "not below −0.010"),
+    Criterion("change of top-50 gene correlation", "top_gene_correlation", 1, -0.02, "not below −0.020"),
 )
 
 

@@ -12,6 +12,7 @@ from dgsea_bench.report.canvas import GREY, Point, Series
 from dgsea_bench.report.content import Figure
 from dgsea_bench.report.rows import Run
 from dgsea_bench.report.training_drawings import Bundle, Cloud, bundles, predictions
+from dgsea_bench.report.training_figures import on_genes_or
 from dgsea_bench.report.training_rows import GENE, PATHWAY, Experiment, Study, in_seeds
 
 MOST_DOTS = 2000
@@ -41,7 +42,7 @@ def _learning_figure(run: Run, study: Study, experiments: Sequence[Experiment], 
     best = max(items, key=lambda item: max(point.y for point in item.middle.points))
     highest = max(best.middle.points, key=lambda point: point.y)
     heading = wording.capital(
-        f"{place}validation {name} is highest with {best.middle.label}: {wording.share(highest.y)} at epoch "
+        f"{place}validation {name} is highest {on_genes_or(best.middle.label)}: {wording.share(highest.y)} at epoch "
         f"{highest.x:g}"
     )
     svg = bundles(items, "epoch", f"{name} on validation compounds", wording.share_tick)
@@ -94,7 +95,8 @@ def _bundle(run: Run, label: str, curves: dict[int, pd.DataFrame], column: str) 
         for point in _points(frame.loc[frame["kept"].astype(bool)], column)
     )
     each = tuple(_points(frame, column) for frame in curves.values()) if len(curves) > 1 else ()
-    return Bundle(Series(label, plots.look_of(run)[label], points), each, kept)
+    notes = ("genes alone",) if label == "none" else ()
+    return Bundle(Series(label, plots.look_of(run)[label], points, notes), each, kept)
 
 
 def prediction_figure(run: Run, study: Study) -> Figure | None:

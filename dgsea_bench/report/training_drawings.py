@@ -31,6 +31,8 @@ from dgsea_bench.report.canvas import (
 )
 
 LEGEND_ROW = 22
+FARTHEST = 1.5
+"""Times the span of the first row and the marks that other dots may lie beyond it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,10 @@ class Bundle:
 
 
 def gains(names: Sequence[str], items: Sequence[Estimates], marks: Sequence[Mark], x_title: str) -> str:
-    """A row for each name with a dot per backend, a line at 0, and dashed ones at the marks."""
+    """A row for each name with a dot per backend, a line at 0, and dashed ones at the marks.
+
+    What lies far beyond all of the first row and the marks is told in words at the edge, lest it squeeze the others.
+    """
     shown = [in_lines(name, 22, 3) for name in names]
     columns = 1 if max(len(item.mean.label) for item in items) > 26 else 2
     below = LEGEND_ROW * -(-len(items) // columns)
@@ -68,8 +73,9 @@ def gains(names: Sequence[str], items: Sequence[Estimates], marks: Sequence[Mark
     with canvas(top + row * len(shown) + 44 + below) as figure:
         axes = axes_in(figure, left=24 + 7.4 * longest_line(shown), right=26, top=top, bottom=44 + below)
         axes.axvline(0, color=INK, linewidth=1.0, zorder=2.1)
+        span = _span(items, marks)
         for number, item in enumerate(items):
-            _draw_estimates(axes, item, (number - (len(items) - 1) / 2) * 0.72 / len(items))
+            _draw_estimates(axes, item, (number - (len(items) - 1) / 2) * 0.72 / len(items), span)
         name_rows(axes, shown)
         axes.margins(x=0.06)
         _draw_marks(axes, marks)
@@ -78,6 +84,15 @@ def gains(names: Sequence[str], items: Sequence[Estimates], marks: Sequence[Mark
         title(figure, x_title, 12)
         legend(figure, [item.mean for item in items], columns, markers=True, lines=False)
         return as_svg(figure)
+
+
+def _span(items: Sequence[Estimates], marks: Sequence[Mark]) -> tuple[float, float]:
+    """Between which values dots are drawn: those of the first row and the marks, and as much again at each side."""
+    ends = [end for item in items for point in item.mean.points if point.x == 0
+            for end in (point.y, point.low, point.high) if end is not None]  # fmt: skip
+    ends += [0.0, *[mark.value for mark in marks]]
+    low, high = min(ends), max(ends)
+    return low - FARTHEST * (high - low), high + FARTHEST * (high - low)
 
 
 def _tick(value: float) -> str:
@@ -100,19 +115,33 @@ def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
         )  # fmt: skip
 
 
-def _draw_estimates(axes: Axes, item: Estimates, shift: float) -> None:
+def _draw_estimates(axes: Axes, item: Estimates, shift: float, span: tuple[float, float]) -> None:
     look = item.mean.look
+    inside = [point for point in item.mean.points if span[0] <= point.y <= span[1]]
     for point in item.mean.points:
+        if point not in inside:
+            _tell_at_the_edge(axes, point, look.colour, shift)
+    for point in inside:
         if point.low is not None and point.high is not None:
             axes.plot([point.low, point.high], [point.x + shift] * 2, color=look.colour, linewidth=2.0, zorder=3)
-    if item.seeds:
-        axes.plot(
-            [point.y for point in item.seeds], [point.x + shift for point in item.seeds], color=look.colour,
-            marker="|", markersize=9, markeredgewidth=1.3, alpha=0.55, linestyle="none", zorder=2.5,
-        )  # fmt: skip
+    strokes = [point for point in item.seeds if span[0] <= point.y <= span[1]]
     axes.plot(
-        [point.y for point in item.mean.points], [point.x + shift for point in item.mean.points], color=look.colour,
-        marker=look.marker, markersize=7.5, markeredgecolor=PAPER, markeredgewidth=0.8, linestyle="none", zorder=4,
+        [point.y for point in strokes], [point.x + shift for point in strokes], color=look.colour,
+        marker="|", markersize=9, markeredgewidth=1.3, alpha=0.55, linestyle="none", zorder=2.5,
+    )  # fmt: skip
+    axes.plot(
+        [point.y for point in inside], [point.x + shift for point in inside], color=look.colour, marker=look.marker,
+        markersize=7.5, markeredgecolor=PAPER, markeredgewidth=0.8, linestyle="none", zorder=4,
+    )  # fmt: skip
+
+
+def _tell_at_the_edge(axes: Axes, point: Point, colour: str, shift: float) -> None:
+    """``◂ −0.200`` where the axis ends before the value."""
+    left = point.y < 0
+    value = wording.change(point.y)
+    axes.text(
+        0.01 if left else 0.99, point.x + shift, f"◂ {value}" if left else f"{value} ▸", color=colour, zorder=5,
+        ha="left" if left else "right", va="center", fontsize=FONT - 1, transform=axes.get_yaxis_transform(),
     )  # fmt: skip
 
 
@@ -176,9 +205,11 @@ def trades(items: Sequence[Trade], x_title: str, y_title: str, form: Form) -> st
         axes = axes_in(figure, left=66, right=26, top=34, bottom=52 + below)
         for number, item in enumerate(items):
             look, xs, ys = item.path.look, [p.x for p in item.path.points], [p.y for p in item.path.points]
-            axes.plot(
+            (line,) = axes.plot(
                 xs, ys, color=look.colour, marker=look.marker, markersize=6, linewidth=1.5, zorder=3 - 0.1 * number
             )
+            if look.dashes:
+                line.set_dashes(look.dashes)
             axes.plot(
                 [xs[place] for place in item.chosen], [ys[place] for place in item.chosen], color=look.colour,
                 marker="o", markersize=14, markerfacecolor="none", markeredgewidth=1.6, linestyle="none", zorder=4,
@@ -250,4 +281,5 @@ def _draw_dots(axes: Axes, panel: Cloud) -> None:
     """One path of lines without length, whose round ends are the dots: a tenth of the size of as many markers."""
     vertices = np.repeat(panel.dots, 2, axis=0)
     path = Path(vertices, [Path.MOVETO, Path.LINETO] * len(panel.dots))
-    axes.add_patch(PathPatch(path, fill=False, edgecolor=panel.colour, linewidth=3.2, capstyle="round", alpha=0.35))
+    dots = PathPatch(path, fill=False, edgecolor=panel.colour, linewidth=3.2, capstyle="round", alpha=0.35)
+    axes.add_patch(dots).set_clip_on(False)  # clipping would drop lines without length

@@ -159,6 +159,11 @@ def _by_weight(run: Run, each: Experiment) -> pd.DataFrame | None:
     return means.assign(seeds=grouped.size(), chosen=grouped["chosen"].sum().astype(int)).reset_index()
 
 
+def on_genes_or(label: str) -> str:
+    """``with fastsum``, ``on genes alone``."""
+    return "on genes alone" if label == "none" else f"with {label}"
+
+
 def cost_figures(run: Run, study: Study) -> list[Figure]:
     """What an epoch takes with each backend, and what the pathway loss adds to a step."""
     experiments = [*([study.baseline] if study.baseline else []), *(study.of_variant(study.main) if study.main else [])]
@@ -171,7 +176,8 @@ def cost_figures(run: Run, study: Study) -> list[Figure]:
 
 
 def _percent_tick(value: float) -> str:
-    return f"{100 * value:.3g}{wording.SPACE}%".replace("-", "−")
+    percent = f"{100 * value:,.0f}" if abs(value) >= 0.1 else f"{100 * value:.2g}"
+    return f"{percent}{wording.SPACE}%".replace("-", "−")
 
 
 def _cost_figure(
@@ -189,7 +195,7 @@ def _cost_figure(
     ]
     everything = [value for _, values in known.values() for value in values]
     log = min(everything) > 0 and max(everything) > 10 * min(everything)
-    told = [f"{form(value)} with {label}" for label, value in medians.items()]
+    told = [f"{form(value)} {on_genes_or(label)}" for label, value in medians.items()]
     place = f"{study.name}: " if study.name else ""
     begun = "an epoch takes" if metric == "epoch_seconds" else "the pathway loss adds"
     heading = wording.capital(f"{place}{begun} {wording.listed(told[:4])}{' …' if told[4:] else ''}")

@@ -46,12 +46,14 @@ def check_table(run: Run, found: Sequence[Study]) -> Table | None:
     body = _grouped(found, lambda study: [_check_row(run, study, each) for each in _ordered(study)])
     if not body:
         return None
-    header = ["backend", "trained with", "seeds", "check", *[each.title for each in CRITERIA]]
+    header = ["backend", "trained with", "seeds", "check", *[f"{each.title}: {each.needs}" for each in CRITERIA]]
     caption = (
         "Means over seeds, with 95 % intervals over test compounds. Not certain: the interval reaches across the "
         "bound, or there is none. The bounds are those of the paper's release."
     )
-    return Table("Does the conclusion hold?", header, body, caption, wide=len(body) > LONG, stacked=True)
+    return Table(
+        "Does the conclusion hold?", header, body, caption, numeric_from=3, wide=len(body) > LONG, stacked=True
+    )
 
 
 def _check_row(run: Run, study: Study, each: Experiment) -> list[Cell]:
@@ -66,7 +68,7 @@ def _criterion_cell(outcome: Outcome) -> Cell:
     if outcome.gain is None:
         return Cell("not known")
     says = "pass" if outcome.holds else "fail"
-    notes = [_interval(outcome.gain), outcome.criterion.needs, "" if outcome.certain else "not certain"]
+    notes = [_interval(outcome.gain), "" if outcome.certain else "not certain"]
     text = f"{says}: {wording.change(outcome.gain.value)}"
     return Cell(text, "\n".join(filter(None, notes)), warn=not outcome.holds, value=outcome.gain.value)
 
@@ -87,24 +89,24 @@ def metrics_of_arms(run: Run, found: Sequence[Study]) -> Table | None:
         ]
 
     body = _grouped(found, rows)
-    if not body or not names:
+    if not any(len(cells) > 1 for cells in body) or not names:
         return None
     header = ["backend", "trained with", "seeds", *[name.replace("_", " ") for name in names]]
     caption = (
         "Means over seeds on test compounds, judged by exact dNES and by classical NES whatever was trained with. In "
         "small: the same of the model of genes alone of these seeds, and the gain with its 95 % interval."
     )
-    return Table("What every model reaches", header, body, caption, numeric_from=2, wide=True)
+    return Table("What every model reaches", header, body, caption, numeric_from=2, wide=len(body) > LONG)
 
 
 def _metric_cell(each: Experiment, name: str) -> Cell:
     value, before, gain = each.mean(name), each.mean(f"baseline_{name}"), each.gain(name)
     notes = [f"from {wording.metric(name, before)}"] if before is not None else []
     if gain is not None:
-        notes.append(f"{wording.change(gain.value)} ({_interval(gain)})")
+        notes += [wording.change(gain.value), _interval(gain)]
         fewer = len(gain.by_seed) < len(each.rows)
         notes += [f"of {len(gain.by_seed)} of {wording.plural(len(each.rows), 'seed')}"] if fewer else []
-    return Cell(wording.metric(name, value), "; ".join(notes), value=value)
+    return Cell(wording.metric(name, value), "\n".join(notes), value=value)
 
 
 def paper_table(run: Run, found: Sequence[Study]) -> Table | None:
@@ -141,7 +143,7 @@ def _change_cell(each: Experiment, name: str) -> Cell:
     before, after = each.mean(f"baseline_{name}", seeds), each.mean(name, seeds)
     if gain is None or before is None or after is None:
         return Cell(wording.UNKNOWN)
-    note = f"{wording.change(gain.value)} ({_interval(gain)})"
+    note = f"{wording.change(gain.value)}\n{_interval(gain)}"
     return Cell(f"{wording.metric(name, before)} → {wording.metric(name, after)}", note, value=gain.value)
 
 

@@ -65,14 +65,14 @@ def _check_sentence(reference: Experiment) -> str:
     conclusion = conclude(reference)
     count = len(reference.seeds)
     over = f"over {wording.plural(count, 'seed')}" if count > 1 else f"over {in_seeds(reference.seeds)} alone"
-    text = f"With {reference.label}, {over}, {subject(reference)} {verdict_in_words(conclusion)}"
+    text = f"With {reference.label}, {over}, {subject(reference)} {verdict_in_words(conclusion, CHECK)}"
     gain = reference.gain(PATHWAY)
     if gain is None:
         return f"{text}; its gain in pathway correlation is not known."
     text += f": pathway correlation changes by {gained(gain, INTERVAL)}, {_in_seeds_above(gain)}; "
     text += f"{gene_change(reference)}."
     if conclusion.open:
-        needs = [f"{each.criterion.title}, which {each.criterion.needs}" for each in conclusion.open if each.gain]
+        needs = [f"{each.criterion.title} ({each.criterion.needs})" for each in conclusion.open if each.gain]
         known = all(each.gain and each.gain.low is not None for each in conclusion.open)
         why = "The interval reaches across the bound of" if known else "Without an interval on one side of its bound is"
         text += f" {why} {'; '.join(needs)}." if needs else ""
@@ -121,12 +121,12 @@ def _beside(each: Experiment, reference: Experiment, name: str, other: str) -> s
 
 
 def differs(found: Estimate, other: str) -> str:
-    """``differs from that of exact: by +0.01 (…)``, only where the paired interval excludes 0."""
+    """``differs from that of exact by +0.01 (…)``, only where the paired interval excludes 0."""
     if found.low is None:
-        return f"is {gained(found)} apart from that of {other}"
+        return f"less that of {other} is {gained(found)}"
     if found.side:
         return f"differs from that of {other} by {gained(found)}"
-    return f"is not clearly another one than that of {other}: {gained(found)} apart"
+    return f"does not clearly differ from that of {other}: {gained(found)}"
 
 
 def _alone(each: Experiment) -> str:
@@ -175,10 +175,10 @@ def _control_sentences(study: Study) -> list[str]:
 def _control_differs(found: Estimate, judged_by: str) -> str:
     pathways = f"the pathways that are judged ({judged_by})"
     if found.side:
-        return f"is {'more' if found.side > 0 else 'less'} than with {pathways}: {gained(found)} apart"
+        return f"is {'more' if found.side > 0 else 'less'} than with {pathways}: {gained(found)}"
     if found.low is None:
-        return f"is {gained(found)} apart from {pathways}"
-    return f"is not clearly different from {pathways}: {gained(found)} apart"
+        return f"less that with {pathways} is {gained(found)}"
+    return f"does not clearly differ from that with {pathways}: {gained(found)}"
 
 
 def _as(study: Study, each: Experiment) -> str:

@@ -122,7 +122,7 @@ def percent_change(value: float | None) -> str:
 
 def interval(low: float | None, high: float | None, form: Words) -> str:
     """The ends of an interval: ``+0.041 to +0.057``; nothing where there is none."""
-    return "" if low is None or high is None else f"{form(low)} to {form(high)}"
+    return "" if low is None or high is None else f"{form(low)}{SPACE}to{SPACE}{form(high)}"
 
 
 def share_tick(value: float) -> str:
