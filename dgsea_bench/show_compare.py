@@ -88,8 +88,9 @@ def _cells(change: Change) -> list[str]:
 
 def _errors(change: Change) -> str:
     """Those that changed."""
-    names = {"gradient_error": "gradient "}
     told = [
-        names.get(error.metric, "") + page.error_text(error) for error in change.errors if error.judgement != "same"
+        page.ERROR_NAMES.get(error.metric, "") + page.error_text(error)
+        for error in change.errors
+        if error.judgement != "same"
     ]
     return "; ".join(told) or ("same" if change.errors else "")

@@ -22,7 +22,9 @@ ROUNDING = {"float32": 1e-6, "float64": 1e-10}
 """Changes of an error by less than this, for scores of that kind, are no news, however large their ratio."""
 TIMES = {"enrichment": ("step_seconds", "forward_seconds"), "significance": ("null_seconds",)}
 """Task -> the times that a reader asks for, the first that both runs have being compared."""
-ERRORS = ("value_error_mean", "gradient_error", "nes_error_mean")
+ERRORS = ("value_error_mean", "gradient_error", "nes_error_mean", "pathway_mse", "gene_rmse")
+TRAINED_TOLERANCE = 0.05
+"""Of errors of a trained model, where rounding grows from step to step and may end training at another epoch."""
 PROCESS = ("isolation", "timing", "cores", "threads")
 """What a row may record of its process that must be equal for times to be comparable."""
 
@@ -202,6 +204,11 @@ class Comparison:
                 "serve instead, which are too narrow where there were few calls",
             ),
             _of_cases(half_known, "with an error that one run alone knows, which is not compared"),
+            _of_cases(
+                [change for change in done if change.after.task == "training"],
+                "of trained models: of these pathway MSE and gene RMSE are compared, and neither correlations nor times; "
+                f"less than {100 * TRAINED_TOLERANCE:g} % is no news",
+            ),
         )
         return [remark for remark in found if remark]
 
@@ -265,7 +272,7 @@ def _change(earlier: Row, later: Row, before: Side, after: Side, tolerance: floa
         if was and now and not verdict:
             ratio, verdict = Ratio.of(was, now), _judge_time(was, now, tolerance)
     errors = [
-        ErrorChange(name, old, new, _judge_error(old, new, ROUNDING[later.case["dtype"]]))
+        ErrorChange(name, old, new, _judge_error(old, new, ROUNDING[later.case["dtype"]], _error_tolerance(later)))
         for name in ERRORS
         if (old := _number(earlier, name)) is not None and (new := _number(later, name)) is not None
     ]
@@ -332,12 +339,16 @@ def _judge_time(before: Duration, after: Duration, tolerance: float) -> str:
     return FASTER if _exceeds(before.seconds, after.seconds, tolerance) and before.low > after.high else SAME
 
 
-def _judge_error(before: float, after: float, rounding: float) -> Judgement:
+def _error_tolerance(row: Row) -> float:
+    return TRAINED_TOLERANCE if row.task == "training" else ERROR_TOLERANCE
+
+
+def _judge_error(before: float, after: float, rounding: float, tolerance: float) -> Judgement:
     if abs(after - before) <= rounding:
         return "same"
-    if _exceeds(after, before, ERROR_TOLERANCE):
+    if _exceeds(after, before, tolerance):
         return "worse"
-    return "better" if _exceeds(before, after, ERROR_TOLERANCE) else "same"
+    return "better" if _exceeds(before, after, tolerance) else "same"
 
 
 def _exceeds(value: float, other: float, tolerance: float) -> bool:

@@ -58,6 +58,27 @@ METRICS: Mapping[str, Metric] = {
     "gradient_share": Metric("share of genes whose gradient is at least 1 % of the largest", "", "higher", 0.0),
     "gradient_norm": Metric("norm of the gradient of a profile", "", None),
     "gradient_repeatability": Metric("cosine of the gradients at two draws of the noise", "", "higher", -1.0),
+    "pathway_correlation": Metric(
+        "mean over pathways of the correlation of predicted with true dNES across test compounds", "", "higher", -1.0
+    ),
+    "pathway_sign_accuracy": Metric("share of predicted dNES with the sign of the true one", "", "higher", 0.0),
+    "pathway_mse": Metric("mean squared error of predicted dNES", "dNES²", "lower"),
+    "gene_correlation": Metric(
+        "mean over test compounds of the correlation of predicted with true scores across genes", "", "higher", -1.0
+    ),
+    "top_gene_correlation": Metric("the same over the 50 genes with the strongest true scores", "", "higher", -1.0),
+    "gene_rmse": Metric("root mean squared error of predicted scores of genes", "units of the scores", "lower"),
+    "nes_correlation": Metric("as pathway_correlation, of classical NES", "", "higher", -1.0),
+    "nes_sign_accuracy": Metric("as pathway_sign_accuracy, of classical NES", "", "higher", 0.0),
+    "nes_mse": Metric("as pathway_mse, of classical NES", "NES²", "lower"),
+    "own_correlation": Metric(
+        "as pathway_correlation, on the pathways that the model was trained with", "", "higher", -1.0
+    ),
+    "chosen_weight": Metric("weight of the pathway loss, chosen on validation compounds", "λ", None),
+    "epoch_seconds": Metric("time of an epoch of training", "s", "lower"),
+    "gene_step_seconds": Metric("time of a training step without the pathway loss", "s", "lower"),
+    "step_overhead": Metric("what the pathway loss adds to the time of a training step", "of a step", "lower"),
+    "steps": Metric("steps of the optimizer in all", "steps", None),
     "null_seconds": Metric("time of a profile's NES, null distribution included", "s", "lower"),
     "null_peak_mib": Metric("peak memory of a profile's NES", "MiB", "lower"),
     "null_reserved_mib": Metric("peak memory that a GPU's allocator reserved for a profile's NES", "MiB", "lower"),
@@ -73,7 +94,8 @@ METRICS: Mapping[str, Metric] = {
 }
 """Times are medians of calls, correlations and overlaps of profiles; ``<name>_q1`` and ``<name>_q3`` beside them are
 quartiles. ``<name>_low`` and ``<name>_high`` are a 95 % interval: of the median of a time over calls; of ``p_below``
-with profiles as the units that were drawn."""
+with profiles as the units that were drawn. Of trained models ``baseline_<name>`` is the same of the model of that seed
+that was trained on genes alone, and ``gain_<name>`` the value minus that, with its interval over test compounds."""
 
 LEVEL = 0.05
 """The level at which p-values are counted."""

@@ -13,6 +13,7 @@ from dgsea_bench.bench.compare import (
     NOW_FAILS,
     SAME,
     SLOWER,
+    TRAINED_TOLERANCE,
     WORSE,
     Change,
     Comparison,
@@ -35,6 +36,8 @@ MOST_FIGURES, MOST_ROWS = 8, 24
 """Of more groups of cases, and of more cases in a group, those whose time changed most are drawn."""
 WIDEST = 4.0
 """An axis reaches beyond the outermost ratio by this factor at most, however wide its interval."""
+ERROR_NAMES = {"gradient_error": "gradient ", "pathway_mse": "pathway MSE ", "gene_rmse": "gene RMSE "}
+"""Before an error that is not of the score itself."""
 ALWAYS_COUNTED = (SLOWER, FASTER, SAME)
 
 
@@ -100,7 +103,7 @@ def interval_text(change: Change) -> str:
 
 def error_text(error: ErrorChange) -> str:
     """``0.20 % → 0.40 %``; one number if they read the same."""
-    before, after = wording.error(error.before), wording.error(error.after)
+    before, after = wording.metric(error.metric, error.before), wording.metric(error.metric, error.after)
     return before if before == after else f"{before} → {after}"
 
 
@@ -265,7 +268,7 @@ def _time_cell(time: Duration | None) -> Cell:
 def _error_cell(change: Change) -> Cell:
     """The error of the score, and in small that of the gradient."""
     texts = [(error.metric, error_text(error)) for error in change.errors]
-    first = [text for metric, text in texts if metric != "gradient_error"]
+    first = [ERROR_NAMES.get(metric, "") + text for metric, text in texts if metric != "gradient_error"]
     gradient = [f"gradient {text}" for metric, text in texts if metric == "gradient_error"]
     after = next((error.after for error in change.errors if error.metric != "gradient_error"), None)
     return Cell("; ".join(first) or wording.UNKNOWN, "; ".join(gradient), warn=change.worse, place=after)
@@ -329,7 +332,8 @@ def _how_to_read(comparison: Comparison) -> Section:
         f"Slower, faster: the time changed by more than {by}, and the interval of the ratio excludes 1. Times of two "
         "machines (processor, cores, GPU) do not compare.",
         f"Errors are {errors}. Worse, better: changed by more than {100 * ERROR_TOLERANCE:g} % and by more than "
-        "rounding does, on whatever machine.",
+        "rounding does, on whatever machine; of trained models, pathway MSE and gene RMSE, by more than "
+        f"{100 * TRAINED_TOLERANCE:g} %.",
         "A regression is a case that is slower, has a larger error, or was done before and fails now.",
     ]
     return Section("How to read this", "reading", text)

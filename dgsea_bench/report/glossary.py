@@ -25,8 +25,23 @@ SETTINGS: Mapping[str, str] = {
     "sharing": "set: each gene set has a null distribution of its own; size: one for each size of sets",
     "p_value": "fgsea: (1 + n) / (1 + N); gsea: n / N; released: (1 + n) / (1 + all null scores)",
     "fdr": "how p-values are corrected for many sets",
+    "arm": "what a model is trained for: gene-mse: genes alone; dgsea: pathways alone; hybrid: genes, then both",
+    "pathways": "gene sets that a model is trained with; random: sets of the same sizes, of genes drawn at random",
+    "judged_by": "gene sets by which all models are judged",
+    "encoder": "how the structure of a compound becomes numbers",
+    "weights": "weights λ of the pathway loss that a hybrid is trained with, of which validation compounds choose one",
+    "most_gene_correlation_lost": "weights that cost more gene correlation than that on validation are not chosen",
+    "warmup_steps": "steps over which the weight of the pathway loss rises to its own",
+    "patience": "epochs without progress on validation compounds after which training ends",
     "min_size": "smaller gene sets are left out",
 }
+
+
+OF_TRAINING: Mapping[str, str] = {
+    "none": "no pathway loss: a model trained on genes alone, which others are compared with",
+    "straight-through": "classical ES in the forward pass with the gradient of soft ranks: a foil, no dGSEA",
+}
+"""Labels of trained models that are no backends."""
 
 
 def names(run: Run) -> Section:
@@ -48,6 +63,8 @@ def _backends(run: Run) -> list[list[Cell]]:
     for name in dict.fromkeys(label.partition("[")[0] for label in run.labels):
         if name in OURS:
             told, source = OURS[name].summary, OURS[name].source
+        elif name in OF_TRAINING:
+            told, source = OF_TRAINING[name], ""
         elif name in WITNESSES:
             told, source = "classical GSEA by another program, with permutations of its own", ""
         else:
@@ -63,6 +80,8 @@ def _scores(run: Run) -> list[list[Cell]]:
 
 def _kind(kind: str) -> str:
     """Of a generator what it says of itself."""
+    if kind == "simulated-compounds":
+        return "synthetic: compounds with structures, and scores of genes that follow from them, with noise"
     if kind not in GENERATORS:
         return "read from files: see What was measured on, in All cases"
     told = (GENERATORS[kind].__doc__ or "").replace("`", "").removesuffix(".")

@@ -150,7 +150,7 @@ def _title(run: Run) -> str:
 
 def _verdict(run: Run) -> list[str]:
     """The answer on each of its tasks."""
-    parts = (run.of_task(task) for task in ("enrichment", "significance"))
+    parts = (run.of_task(task) for task in ("enrichment", "significance", "training"))
     return [f"{headline(part).title}." for part in parts if part.rows]
 
 

@@ -22,10 +22,12 @@ from dgsea_bench.report.wording import listed
 
 Axis = Literal["genes", "sets", "profiles"]
 AXES: tuple[Axis, ...] = ("genes", "sets", "profiles")
-NAMED_ELSEWHERE = {"kind", "generator", "genes", "sets", "profiles", "seed", "transform"}
+NAMED_ELSEWHERE = {"kind", "generator", "genes", "sets", "profiles", "pathways", "compounds", "seed", "transform"}
 SCORES_FILES = ("ranking", "matrix")
 """Settings that name the file with the scores, whose name is the kind of scores too."""
 FILES = (*SCORES_FILES, "gene_sets")
+OF_TRAINING = {"genes": "genes", "sets": "pathways", "profiles": "compounds"}
+"""Size -> what is as large where models are trained."""
 PLANTS_NOTHING = {"null", "l1000-simulated"}
 NOT_OF_THE_NULL = {"seed", "gradient"}
 """Seeds are repetitions; a gradient through the denominators is not measured."""
@@ -173,7 +175,7 @@ class Run:
     whole: "Run | None" = None
 
     def of_task(self, task: str) -> "Run":
-        """The rows of that task alone, ``"enrichment"`` or ``"significance"``."""
+        """The rows of that task alone: ``"enrichment"``, ``"significance"`` or ``"training"``."""
         return self._part(row for row in self.rows if row.task == task)
 
     def of_problems(self, problems: Iterable[Problem]) -> "Run":
@@ -196,8 +198,8 @@ class Run:
 
     @cached_property
     def baselines(self) -> list[str]:
-        """Those of the labels that stand for the classical score."""
-        return list(dict.fromkeys(row.label for row in self.rows if row.target == "gsea"))
+        """Those of the labels that stand for the classical score, or for a model without a pathway loss."""
+        return list(dict.fromkeys(row.label for row in self.rows if row.target != "dgsea"))
 
     @cached_property
     def seeds(self) -> set[int]:
@@ -249,16 +251,21 @@ class Run:
         return {path: path if found[Path(path).name] > 1 else Path(path).name for path in paths}
 
     def problem(self, row: Row) -> Problem:
-        """The problem of a row; sizes of files that no case could read are None."""
+        """The problem of a row; sizes of files that no case could read are None.
+
+        Of trained models pathways count as gene sets and compounds as profiles.
+        """
         source = row.case["source"]
         facts = row.problem or self.facts.get(_source_key(row), {})
-        sizes = {axis: facts.get(axis, source.get(axis)) for axis in ("genes", "sets", "profiles")}
+        names = OF_TRAINING if row.task == "training" else {axis: axis for axis in AXES}
+        sizes = {axis: facts.get(name, source.get(name)) for axis, name in names.items()}
         settings = {name: value for name, value in source.items() if name not in NAMED_ELSEWHERE}
         settings |= {name: self.file_names.get(settings[name], settings[name]) for name in FILES if name in settings}
         if "matrix" in source:
             settings.pop("gene_sets", None)  # in the name of the scores
         if "select" in settings:
             settings["select"] = in_words(settings["select"]) or "all"
+        settings |= _of_training(row)
         null = row.case.get("null") or {}
         settings |= {name: value for name, value in null.items() if name not in NOT_OF_THE_NULL}
         settings |= row.case["params"] | {name: row.case[name] for name in ("dtype", "device", "threads")}
@@ -354,8 +361,8 @@ def kind_of_scores(row: Row) -> str:
     source = row.case["source"]
     if "generator" in source:
         return str(source["generator"])
-    name = Path(next((str(source[key]) for key in SCORES_FILES if key in source), "unknown")).name
-    if "matrix" not in source:
+    name = Path(next((str(source[key]) for key in SCORES_FILES if key in source), source.get("kind", "unknown"))).name
+    if "matrix" not in source or "gene_sets" not in source:
         return name
     transform = source.get("transform", "none")
     changed = "" if transform in ("none", None) else f" ({transform})"
@@ -383,6 +390,16 @@ def sizes_in_words(problems: Sequence[Problem], axis: Axis = "genes", others: Se
         run = [f"{size:,}" for size in group] if mine else []
         texts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else run
     return f"{listed(texts)} {axis[:-1] if sizes == {1} else axis}"
+
+
+def _of_training(row: Row) -> dict[str, Any]:
+    """Settings of a trained model; its seed is a repetition, while that of its data tells data apart."""
+    if row.task != "training":
+        return {}
+    settings = {name: value for name, value in (row.case.get("training") or {}).items() if name != "seed"}
+    listed_values = {name: ", ".join(map(str, value)) for name, value in settings.items() if isinstance(value, list)}
+    seed = row.case["source"].get("seed")
+    return settings | listed_values | ({} if seed is None else {"seed of the data": seed})
 
 
 def _source_key(row: Row) -> str:

@@ -21,6 +21,8 @@ from dgsea_bench.report.real import real_and_synthetic
 from dgsea_bench.report.rows import AXES, Axis, Line, Problem, Run, sizes_in_words
 from dgsea_bench.report.strength import strength
 from dgsea_bench.report.temperatures import temperatures, temperatures_answer
+from dgsea_bench.report.training import QUESTION, WHAT_IS_TRAINED, learning, trained_on, training, training_cost
+from dgsea_bench.report.training_answer import training_answer
 from dgsea_bench.report.verdict import NEEDS, Recommendation, grouped, recommend
 from dgsea_bench.report.where import where
 
@@ -48,21 +50,38 @@ def headline(run: Run) -> Headline:
     scenarios = wording.listed(list(dict.fromkeys(row.scenario for row in run.rows)))
     found = Counter(row.status for row in run.rows)
     counts = [f"{found[status]:,} {status}" for status in get_args(Status) if found[status] or status in USUAL]
-    kinds = list(dict.fromkeys(problem.scores for problem in run.problems))
-    measured = (
-        f"{wording.plural(len(run.rows), 'case')}: {', '.join(counts)}. "
-        f"{_contestants(run)} at {sizes_in_words(run.problems)} "
-        f"on {wording.plural(len(kinds), 'kind')} of scores ({wording.listed(kinds)})."
-    )
-    compared = run.of_task("enrichment")
-    question = "which dGSEA backend to use" if compared.rows else "does dNES rank pathways as GSEA does?"
-    explained = f"{WHAT_IT_IS} {BACKENDS_COMPARED if compared.rows else NES_COMPARED}"
-    title = answer(_recommendations(compared), compared.results) if compared.rows else ""
-    of_ranks = temperatures_answer(run) or ranking_answer(run)
-    if title and run.of_task("significance").rows:
-        explained += f" {of_ranks}."
-    title = title or of_ranks
+    measured = " ".join([f"{wording.plural(len(run.rows), 'case')}: {', '.join(counts)}.", *_measured_on(run)])
+    answers = _answers(run)
+    (title, question, explained), *others = answers
+    explained = " ".join([WHAT_IT_IS, explained, *[f"{also}." for also, _, _ in others]])
     return Headline(title, f"{scenarios}: {question}", explained, measured, "; ".join(tables.machines(run)), names=True)
+
+
+def _answers(run: Run) -> list[tuple[str, str, str]]:
+    """The answer on each task, the question, and what that is about; the first is the page's title."""
+    enrichment, significance = run.of_task("enrichment"), run.of_task("significance")
+    found = []
+    if enrichment.rows:
+        said = answer(_recommendations(enrichment), enrichment.results)
+        found.append((said, "which dGSEA backend to use", BACKENDS_COMPARED))
+    if trained := training_answer(run):
+        found.append((trained, QUESTION, WHAT_IS_TRAINED))
+    if significance.rows or not found:
+        said = temperatures_answer(significance) or ranking_answer(significance)
+        found.append((said, "does dNES rank pathways as GSEA does?", NES_COMPARED))
+    return found
+
+
+def _measured_on(run: Run) -> list[str]:
+    """What was measured, and what was trained, in a sentence each."""
+    trained = [row for row in run.rows if row.task == "training"]
+    part = run if not trained else run.of_problems({run.problem(row) for row in run.rows if row.task != "training"})
+    kinds = list(dict.fromkeys(problem.scores for problem in part.problems))
+    found = [
+        f"{_contestants(part)} at {sizes_in_words(part.problems)} "
+        f"on {wording.plural(len(kinds), 'kind')} of scores ({wording.listed(kinds)})."
+    ]
+    return [*(found if part.rows else []), *([trained_on(run)] if trained else [])]
 
 
 def _recommendations(run: Run) -> list[list[Recommendation]]:
@@ -214,6 +233,12 @@ def how_to_read(run: Run) -> Section:
         "draw their own. NES is ES, and dNES is dES, over the mean magnitude of null scores of its sign; with "
         "calibrate, of classical null scores.",
     ]
+    if run.of_task("training").rows:
+        text.append(
+            "Of trained models, every number is of test compounds. For each metric “baseline” is the same of the model "
+            "of that seed that was trained on genes alone, and “gain” the value minus that, with a 95 % interval from "
+            "resampled test compounds, paired."
+        )
     return Section("How to read this", "reading", text, [tables.metrics_table(run)])
 
 
@@ -249,6 +274,9 @@ SECTIONS: tuple[Builder, ...] = (
     ),
     *_of("significance", ranking, temperatures, calibration),
     strength,
+    training,
+    learning,
+    training_cost,
     all_cases,
     environments,
     names,

@@ -21,8 +21,12 @@ LONG = 24
 CASE_TABLES = (
     ("enrichment", "Accuracy of every finished case", "Cost of every finished case: medians, with quartiles"),
     ("significance", "Significance in every finished case", "Cost of significance in every finished case"),
+    ("training", "Every trained model, on test compounds", "Cost of every training"),
 )
 """Task, title of the table of accuracy, title of that of cost."""
+COST_UNITS = ("s", "MiB", "steps", "of a step")
+OF_A_TRAINED_MODEL = {"step_seconds": "; of training, of a whole step with the pathway loss"}
+TRAINED_HEADER = "genes × pathways × compounds"
 
 
 def verdict_table(run: Run, groups: Sequence[Group]) -> Table:
@@ -131,7 +135,7 @@ def case_tables(run: Run) -> list[Table]:
     for task, accuracy, cost in CASE_TABLES:
         rows = [row for row in done if row.task == task]
         known = [name for name in METRICS if any(name in row.metrics for row in rows)]
-        costs = [name for name in known if METRICS[name].unit in ("s", "MiB")]
+        costs = [name for name in known if METRICS[name].unit in COST_UNITS]
         for title, names in ((accuracy, [name for name in known if name not in costs]), (cost, costs)):
             if names:
                 found.append(_case_table(run, rows, title, names))
@@ -143,10 +147,11 @@ def _case_table(run: Run, rows: Sequence[Row], title: str, metrics: Sequence[str
     body = []
     for row in rows:
         problem = run.problem(row)
-        notes = [f"{problem.scores} scores", problem.differing(run.varying), _seed(run, row)]
+        notes = [_scores(row, problem), problem.differing(run.varying), _seed(run, row)]
         where = Cell(size_text(problem), ", ".join(note for note in notes if note), place=numbers[problem])
         body.append([where, plots.backend_cell(run, row.label), *[_metric_cell(row, name) for name in metrics]])
-    header = [SIZES_HEADER, "backend", *[name.replace("_", " ") for name in metrics]]
+    sizes = TRAINED_HEADER if rows[0].task == "training" else SIZES_HEADER
+    header = [sizes, "backend", *[name.replace("_", " ") for name in metrics]]
     without = sorted({row.without_truth for row in rows if row.without_truth})
     caption = "What each column says is told at the end, in How to read this."
     if without:
@@ -158,12 +163,31 @@ def _metric_cell(row: Row, name: str) -> Cell:
     low, high = row.metrics.get(f"{name}_q1"), row.metrics.get(f"{name}_q3")
     quartiles = f"{wording.metric(name, low)} to {wording.metric(name, high)}" if low is not None else ""
     value = row.metrics.get(name)
-    return Cell(wording.metric(name, value), quartiles, value=value)
+    return Cell(wording.metric(name, value), quartiles or _gain(row, name), value=value)
+
+
+def _gain(row: Row, name: str) -> str:
+    """Of a trained model what it gains over genes alone, with its interval."""
+    gain, low, high = (row.metrics.get(f"gain_{name}{end}") for end in ("", "_low", "_high"))
+    ends = wording.interval(low, high, wording.change)
+    return "" if gain is None else f"{wording.change(gain)}{f' ({ends})' if ends else ''}"
+
+
+def _scores(row: Row, problem: Problem) -> str:
+    return problem.scores if row.task == "training" else f"{problem.scores} scores"
 
 
 def _seed(run: Run, row: Row) -> str:
+    if row.task == "training":
+        return f"seed {(row.case.get('training') or {}).get('seed', 0)}"
     seed = row.case["source"].get("seed")
     return f"seed {seed}" if len(run.seeds) > 1 and seed is not None else ""
+
+
+def _settings_and_seed(run: Run, row: Row) -> str:
+    """What tells a case from others; of trained models also which repetition it is."""
+    seed = _seed(run, row) if row.task == "training" else ""
+    return ", ".join(note for note in (run.problem(row).differing(run.varying), seed) if note)
 
 
 def unfinished_table(run: Run) -> Table | None:
@@ -174,7 +198,7 @@ def unfinished_table(run: Run) -> Table | None:
     body = []
     for row in rows:
         problem = run.problem(row)
-        what = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
+        what = Cell(f"{problem.scores}, {size_text(problem)}", _settings_and_seed(run, row))
         status = Cell(row.status, warn=row.status in FAILURES)
         body.append([status, plots.backend_cell(run, row.label), what, Cell(row.reason or "no reason was given")])
     header = ["status", "backend", "scores, genes × sets × profiles", "reason"]
@@ -189,7 +213,7 @@ def flagged_table(run: Run) -> Table | None:
     body = []
     for row in rows:
         problem = run.problem(row)
-        what = Cell(f"{problem.scores}, {size_text(problem)}", problem.differing(run.varying))
+        what = Cell(f"{problem.scores}, {size_text(problem)}", _settings_and_seed(run, row))
         body.append([plots.backend_cell(run, row.label), what, Cell("; ".join(row.flags), warn=True)])
     header = ["backend", "scores, genes × sets × profiles", "flagged"]
     return Table("Know before you believe these numbers", header, body, wide=len(body) > LONG, stacked=True)
@@ -197,7 +221,7 @@ def flagged_table(run: Run) -> Table | None:
 
 def inputs_table(run: Run) -> Table | None:
     """Sizes of sets, ties, sets that were left out, and files that were read, for each problem."""
-    measured = {run.problem(row): row for row in run.rows if row.problem}
+    measured = {run.problem(row): row for row in run.rows if row.problem and row.task != "training"}
     if not measured:
         return None
     body = []
@@ -279,10 +303,14 @@ def _in_words(value: object) -> str:
 def metrics_table(run: Run) -> Table:
     """Each metric that this run has: what it says, unit, which way is better."""
     present = [name for name in METRICS if any(name in row.metrics for row in run.rows)]
+    trained = any(row.task == "training" for row in run.rows)
     body = []
     for name in present:
         metric = METRICS[name]
-        texts = (name.replace("_", " "), metric.title, metric.unit or "ratio", metric.better or "see title")
+        title = f"{metric.title}{OF_A_TRAINED_MODEL.get(name, '') if trained else ''}"
+        texts = (name.replace("_", " "), title, metric.unit or "ratio", metric.better or "see title")
         body.append([Cell(text) for text in texts])
     caption = f"“{EXACT.accuracy}” and “{CLOSE.accuracy}” bound value error scaled and gradient error."
+    if not run.of_task("enrichment").rows and trained:
+        caption = "With “baseline” before it: of the model of genes alone; with “gain”: the value minus that."
     return Table("Metrics", ["metric", "what it says", "unit", "better"], body, caption)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from dgsea_bench.bench.metrics import METRICS, ROUNDING, Growth
 
+Words = Callable[[float | None], str]
+"""A number in words, also one that is not known."""
 UNKNOWN = "–"
 SPACE = "\u00a0"
 """Between a number and its unit: no line breaks there."""
@@ -102,6 +104,27 @@ def share(value: float | None) -> str:
     return f"{value:.3f}".replace("-", "−")
 
 
+def change(value: float | None) -> str:
+    """A difference of correlations or shares: ``+0.049``, ``−0.0012``; ``0`` below half of the last digit."""
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    if abs(value) < 5e-5:
+        return "0"
+    return f"{value:+.{3 if abs(value) >= 0.00995 else 4}f}".replace("-", "−")
+
+
+def percent_change(value: float | None) -> str:
+    """A ratio minus 1: ``+12 %``, ``−0.4 %``."""
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    return f"{100 * value:+.{0 if abs(value) >= 0.0995 else 1}f}{SPACE}%".replace("-", "−")
+
+
+def interval(low: float | None, high: float | None, form: Words) -> str:
+    """The ends of an interval: ``+0.041 to +0.057``; nothing where there is none."""
+    return "" if low is None or high is None else f"{form(low)}{SPACE}to{SPACE}{form(high)}"
+
+
 def share_tick(value: float) -> str:
     """A share on an axis: ``0.90``, ``0.975``."""
     whole, digits = f"{value:.4f}".split(".")
@@ -131,6 +154,8 @@ def metric(name: str, value: float | None) -> str:
     if value is None:
         return UNKNOWN
     formats: dict[str, Callable[[float], str]] = {"s": seconds, "MiB": mebibytes, "positions": _positions}
+    formats |= {"steps": count, "λ": "{:g}".format, "of a step": percent_change}
+    formats |= dict.fromkeys(("dNES²", "NES²", "units of the scores"), _plain)
     return formats.get(unit, error if better == "lower" else share)(value)
 
 
@@ -183,6 +208,10 @@ def shortened(text: str, most: int = 30) -> str:
 def _exponent(value: float, decimals: int) -> str:
     mantissa, power = f"{value:.{decimals}e}".split("e")
     return f"{mantissa}e{int(power)}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.3f}".replace("-", "−")
 
 
 def _positions(value: float) -> str:
