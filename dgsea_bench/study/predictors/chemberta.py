@@ -126,7 +126,7 @@ class ChemBerta(Encoder):
 
     def _refuse_nothing_known(self, tokens: Sequence[Sequence[int]], tokenizer: Any) -> None:
         """A folder without a tokenizer gets one that knows no letter."""
-        if tokens and set(tokenizer.all_special_ids).issuperset(*tokens):
+        if tokens and set().union(*tokens) <= set(tokenizer.all_special_ids):
             raise InputError(f"{self.name}: the tokenizer knows no part of any SMILES; is its file missing?")
 
     def _load(self) -> tuple[Any, Any]:
