@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -249,3 +250,35 @@ def test_a_hub_that_cannot_be_reached_is_one_line(transformers, here, monkeypatc
     assert found.startswith("chemberta:nobody/nothing: is neither a folder nor a model on the Hugging Face hub")
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger("transformers").level != logging.CRITICAL
+
+
+@pytest.fixture
+def hub(transformers, tmp_path, cache):
+    """Makes a commit the newest of a model in the hub's cache: its features in another process, and those expected."""
+    home = tmp_path / "hub" / "models--some--model"
+
+    def encoded(commit, seed):
+        if not (home / "snapshots" / commit).exists():
+            write_model(transformers, home / "snapshots" / commit, seed)
+        (home / "refs").mkdir(exist_ok=True)
+        (home / "refs" / "main").write_text(commit)
+        program = (
+            "import sys, numpy as np; from dgsea_bench.study.predictors.smiles import get_encoder;"
+            "np.save(sys.argv[1], get_encoder('chemberta:some/model').encode(sys.argv[2:]))"
+        )
+        out = tmp_path / "features.npy"
+        environment = {**os.environ, "HF_HUB_CACHE": str(home.parent), "HF_HUB_OFFLINE": "1"}
+        command = [sys.executable, "-c", program, str(out), *SMILES]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout + done.stderr == ""
+        return np.load(out), expected_features(transformers, home / "snapshots" / commit, SMILES)
+
+    return encoded
+
+
+def test_a_model_of_the_hub_is_known_by_its_commit(hub, cache):
+    first, second = "a" * 40, "b" * 40
+    for commit, seed, files in ((first, 0, 1), (second, 1, 2), (first, 0, 2)):
+        found, expected = hub(commit, seed)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert len(kept(cache)) == files
