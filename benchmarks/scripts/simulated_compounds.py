@@ -4,6 +4,13 @@ Run with ``python benchmarks/scripts/simulated_compounds.py [signal ...]``; need
 each signal, means and ranges over seeds of the split: r, the mean over test compounds of the Pearson correlation over
 genes; and means over the five directional pathways of correlations over test compounds: of dES of predicted with that
 of measured signatures, of dES of predicted signatures with the activities, and of dES of measured signatures with them.
+
+Found, with torch 2.13 and RDKit 2026.9, in three minutes; the default is 0.6, for an r of about 0.45:
+
+    signal    r                     pathways              predicted~activities  measured~activities
+     0.550   0.419 (0.411-0.425)   0.326 (0.290-0.351)   0.204 (0.172-0.226)   0.592 (0.585-0.596)
+     0.600   0.445 (0.435-0.451)   0.340 (0.304-0.364)   0.203 (0.170-0.226)   0.610 (0.603-0.615)
+     0.650   0.470 (0.460-0.477)   0.352 (0.314-0.375)   0.200 (0.165-0.224)   0.628 (0.620-0.633)
 """
 
 import sys
@@ -90,4 +97,4 @@ def main(signals):
 
 
 if __name__ == "__main__":
-    main([float(signal) for signal in sys.argv[1:]] or (0.4, DEFAULT_SIGNAL, 0.6))
+    main([float(signal) for signal in sys.argv[1:]] or (0.55, DEFAULT_SIGNAL, 0.65))

@@ -249,3 +249,32 @@ def test_a_hub_that_cannot_be_reached_is_one_line(transformers, here, monkeypatc
     assert found.startswith("chemberta:nobody/nothing: is neither a folder nor a model on the Hugging Face hub")
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger("transformers").level != logging.CRITICAL
+
+
+@pytest.fixture
+def hub(transformers, tmp_path, cache, monkeypatch):
+    """Makes a commit the newest of a model in the hub's cache: its features, and those expected."""
+    import huggingface_hub
+
+    home = tmp_path / "hub" / "models--some--model"
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(home.parent))
+    monkeypatch.setattr("transformers.utils.hub.TRANSFORMERS_CACHE", str(home.parent), raising=False)  # before 5
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+
+    def encoded(commit, seed):
+        folder = home / "snapshots" / commit
+        if not folder.exists():
+            write_model(transformers, folder, seed)
+        (home / "refs").mkdir(exist_ok=True)
+        (home / "refs" / "main").write_text(commit)
+        return encode("some/model"), expected_features(transformers, folder, SMILES)
+
+    return encoded
+
+
+def test_a_model_of_the_hub_is_known_by_its_commit(hub, cache):
+    first, second = "a" * 40, "b" * 40
+    for commit, seed, files in ((first, 0, 1), (second, 1, 2), (first, 0, 2)):
+        found, expected = hub(commit, seed)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert len(kept(cache)) == files

@@ -68,7 +68,7 @@ class ChemBerta(Encoder):
         with self._told():
             self._config: Any = _transformers().AutoConfig.from_pretrained(self._where, trust_remote_code=False)
             self.features = int(self._config.hidden_size)
-        self._commit: str | None = None if self._local else self._config._commit_hash
+        self._commit: str | None = None if self._local else _commit(where)
 
     def encode(self, smiles: Sequence[str]) -> Float32[np.ndarray, "compounds features"]:
         """Computed, or read from the cache; warns of SMILES that are longer than the model can read.
@@ -76,12 +76,7 @@ class ChemBerta(Encoder):
         Raises:
             InputError: a model that cannot be used.
         """
-        file = cache_folder() / KEPT / f"{self._key(smiles)}.npz"
-        kept = _read_kept(file, (len(smiles), self.features))
-        if kept is None:
-            kept = self._compute(smiles)
-            _keep(file, *kept)
-        features, truncated = kept
+        features, truncated = self._kept(smiles)
         if truncated:
             warnings.warn(
                 f"{self.name}: {truncated:,} of {len(smiles):,} SMILES are longer than the model can read; the rest of "
@@ -89,6 +84,17 @@ class ChemBerta(Encoder):
                 stacklevel=2,
             )
         return features
+
+    def _kept(self, smiles: Sequence[str]) -> tuple[np.ndarray, int]:
+        """Features, and how many SMILES were cut: from the cache, or computed and put there."""
+        if not self._local and self._commit is None:  # then nobody knows which version of the model it is
+            return self._compute(smiles)
+        file = cache_folder() / KEPT / f"{self._key(smiles)}.npz"
+        kept = _read_kept(file, (len(smiles), self.features))
+        if kept is None:
+            kept = self._compute(smiles)
+            _keep(file, *kept)
+        return kept
 
     def _key(self, smiles: Sequence[str]) -> str:
         """sha256 over the model and the SMILES."""
@@ -126,7 +132,7 @@ class ChemBerta(Encoder):
 
     def _refuse_nothing_known(self, tokens: Sequence[Sequence[int]], tokenizer: Any) -> None:
         """A folder without a tokenizer gets one that knows no letter."""
-        if tokens and set(tokenizer.all_special_ids).issuperset(*tokens):
+        if tokens and set().union(*tokens) <= set(tokenizer.all_special_ids):
             raise InputError(f"{self.name}: the tokenizer knows no part of any SMILES; is its file missing?")
 
     def _load(self) -> tuple[Any, Any]:
@@ -195,6 +201,14 @@ def _quiet() -> Iterator[None]:
             os.environ[CONVERSION] = conversion
 
 
+def _commit(name: str) -> str | None:
+    """Which version of a model of the hub has been downloaded: it lies in a folder of that name."""
+    import huggingface_hub
+
+    found = huggingface_hub.try_to_load_from_cache(name, "config.json")
+    return Path(found).parent.name if isinstance(found, str) else None
+
+
 def _longest(tokenizer: Any, config: Any) -> int | None:
     """Tokens that the model can read; None: any number."""
     positions = getattr(config, "max_position_embeddings", None)
@@ -222,4 +236,4 @@ def _keep(file: Path, features: np.ndarray, truncated: int) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, content.getvalue())
     except OSError as error:
-        warnings.warn(f"{file}: features cannot be kept: {error.strerror}", stacklevel=3)
+        warnings.warn(f"{file}: features cannot be kept: {error.strerror}", stacklevel=4)
