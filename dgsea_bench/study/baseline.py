@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float32
@@ -153,7 +152,7 @@ class Baseline:
 
     def save(self, path: Path) -> None:
         """Write it as tensors, renamed into place when complete."""
-        epochs = {str(name): torch.from_numpy(column.to_numpy(float)) for name, column in self.trained.epochs.items()}
+        epochs = {str(name): torch.tensor(column.to_numpy(float)) for name, column in self.trained.epochs.items()}
         content = {
             "state": {name: value.cpu() for name, value in self.trained.state.items()},
             "epochs": epochs,
@@ -181,14 +180,14 @@ class Baseline:
             judge = Judge.with_scales(study.judged, content["scales"], study.training.permutations)
             parts = [_from_tensors(content[name]) for name in ("validation", "test")]
         except Exception as error:
-            reason = str(error).splitlines()[0][:200]
+            reason = (str(error).splitlines() or ["it says nothing more"])[0][:200]
             problem = f"{type(error).__name__}: {reason}"
             raise InputError(f"{path}: is no model that this program saved ({problem}); --fresh trains anew") from None
         return cls(trained, judge, *parts)
 
 
 def _to_tensors(found: Judged) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(np.asarray(value)) for name, value in found.arrays().items()}
+    return {name: torch.tensor(value) for name, value in found.arrays().items()}
 
 
 def _from_tensors(content: dict[str, Tensor]) -> Judged:

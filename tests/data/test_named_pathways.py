@@ -30,9 +30,9 @@ def test_a_seed_draws_other_ones():
 
 
 def test_too_few_genes_for_a_control_are_told():
+    own = [LANDMARKS[place] for place in sorted(set(REAL.gene_sets.indices.tolist()))]
+    free = [gene for gene in LANDMARKS if gene not in own][:3]
     with pytest.raises(InputError, match=r"random pathways need \d+ genes that are in no other one, and there are 3"):
-        own = [LANDMARKS[place] for place in sorted(set(REAL.gene_sets.indices.tolist()))]
-        free = [gene for gene in LANDMARKS if gene not in own][:3]
         named_pathways("random", (*own, *free))
 
 

@@ -22,7 +22,9 @@ from dgsea_bench.study.evaluate import (
 from dgsea_bench.study.objective import scales_of, set_scores
 
 GENES = [f"g{n}" for n in range(60)]
-PATHWAYS = dg.Pathways.directional({"both": (GENES[:9], GENES[20:26]), "plain": GENES[30:41], "one": GENES[50:51]}, GENES)
+PATHWAYS = dg.Pathways.directional(
+    {"both": (GENES[:9], GENES[20:26]), "plain": GENES[30:41], "one": GENES[50:51]}, GENES
+)
 
 
 def numbers(*shape, seed=0):

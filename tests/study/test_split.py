@@ -1,5 +1,7 @@
 """No compound is on two sides of a split."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
@@ -14,9 +16,9 @@ def test_all_rows_of_a_compound_fall_into_one_part(compounds, rows, seed):
     names = [f"C{number}" for number in [*range(compounds), *(number % 7 for number in range(rows))]]
     split = split_compounds(names, 0.2, 0.25, seed)
     parts = [split.train.tolist(), split.validation.tolist(), split.test.tolist()]
-    assert sorted(sum(parts, [])) == list(range(len(names)))
+    assert sorted(itertools.chain(*parts)) == list(range(len(names)))
     members = [{names[number] for number in part} for part in parts]
-    assert not (members[0] & members[1] or members[0] & members[2] or members[1] & members[2])
+    assert all(one.isdisjoint(other) for one, other in itertools.combinations(members, 2))
     assert len(members[2]) == round(0.25 * compounds)
     assert len(members[1]) == round(0.2 * compounds)
 
