@@ -74,13 +74,13 @@ def pathways_in_words(name: str) -> str:
 
 
 def verdict_in_words(conclusion: Conclusion, check: str = "the check") -> str:
-    """``passes the check``, ``fails the check (gain in pathway correlation)``, and whether that is certain."""
+    """``passes the check``, ``fails the check on gain in pathway correlation``, and whether that is certain."""
     if conclusion.passes is None:
         return f"cannot be checked ({_titles(conclusion.unknown)} not known)"
     uncertain = "" if conclusion.certain else ", though not for certain"
     if conclusion.passes:
         return f"passes {check}{uncertain}"
-    return f"fails {check}{uncertain} ({_titles(conclusion.failing)})"
+    return f"fails {check}{uncertain and f'{uncertain},'} on {_titles(conclusion.failing)}"
 
 
 def _titles(outcomes: Sequence[Outcome]) -> str:

@@ -146,7 +146,7 @@ def test_where_all_backends_agree_the_answer_says_so(tmp_path):
 
 def test_a_gain_of_nothing_fails_and_no_backend_changes_that(tmp_path):
     answer, said = told(tmp_path, study(gains=NOTHING))
-    assert "fails the check of the paper's conclusion (gain in pathway correlation, " in answer
+    assert "fails the check of the paper's conclusion on gain in pathway correlation, " in answer
     assert "improves" not in answer + said
     assert "no other backend changes that" in answer
     assert "the check fails" in said
@@ -388,3 +388,10 @@ def test_a_hybrid_gains_what_its_rows_say(tmp_path):
     row = model("exact")
     before, after = BASELINE["pathway_correlation"], row.metrics["pathway_correlation"]
     assert f"{before:.3f} → {after:.3f}" in text
+
+
+def test_every_pair_that_is_drawn_has_its_dot(tmp_path):
+    html = page_of(tmp_path, study(("fastsum",), seeds=(0,)))
+    drawn = re.findall(r'<path d="([^"]*)"[^>]*opacity: 0\.5', html)
+    assert [path.count("L") for path in drawn] == [2000, 2000]
+    assert "2,000 of 2,850 pairs of pathway and test compound" in text_of(html)
