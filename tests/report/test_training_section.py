@@ -395,3 +395,13 @@ def test_every_pair_that_is_drawn_has_its_dot(tmp_path):
     drawn = re.findall(r'<path d="([^"]*)"[^>]*opacity: 0\.5', html)
     assert [path.count("L") for path in drawn] == [2000, 2000]
     assert "2,000 of 2,850 pairs of pathway and test compound" in text_of(html)
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_in_a_browser_no_width_scrolls_sideways(visit, tmp_path, width):
+    long = "a_long_name_" * 20
+    rows = [*everything(), *study((f"nyswin[{long}]",), seeds=(0, 1), encoder=NASTY + long)]
+    rows.append(model("exact", 0, status="failed", reason=long, encoder=NASTY + long))
+    reader = visit(render_report(write_study(tmp_path, rows, prefix=long)), width=width)
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert reader.page.locator("figure svg").count() >= 8
