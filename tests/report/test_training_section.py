@@ -202,7 +202,7 @@ def test_more_seeds_that_turn_the_conclusion_are_not_hidden(tmp_path):
 
 def test_no_seed_in_common_is_no_comparison(tmp_path):
     answer, said = told(tmp_path, [model("exact", 0), model("fastsum", 1)])
-    assert "is not known" in answer
+    assert "whether another backend changes that is not known" in answer
     assert "have no seed in common" in said
 
 
@@ -216,13 +216,18 @@ def test_without_exact_another_one_stands_for_it(tmp_path):
 
 
 def test_temperatures_are_compared_where_there_are_several(tmp_path):
-    warm = {"params": {"tau_rank": 0.1}}
-    rows = [*study(("exact",)), *[model("exact", seed, {"pathway_correlation": 0.04}, **warm) for seed in range(3)]]
-    answer, said = told(tmp_path, rows)
-    assert "no other temperature does either" in answer
+    sharp = {"params": {"tau_rank": 0.1}}
+    as_well = [model("exact", seed, {"pathway_correlation": 0.04}, **sharp) for seed in range(3)]
+    answer, said = told(tmp_path / "alone", [*study(("exact",)), *as_well])
+    assert "no other backend was trained with; no other temperature changes that" in answer
     assert "exact at tau_rank 0.1 comes to the same conclusion as exact at tau_rank 0.8" in said
-    rows = [*study(("exact",)), *[model("exact", seed, WORSE, **warm) for seed in range(3)]]
-    answer, said = told(tmp_path / "fails", rows)
+    answer, _ = told(tmp_path / "both", [*study(("exact", "fastsum")), *as_well])
+    assert "no other temperature does either" in answer
+    answer, _ = told(tmp_path / "turned", [*study(("exact",)), *as_well, *study(("fastsum",), gains=WORSE)[3:]])
+    assert "with fastsum it fails" in answer
+    assert "; no other temperature changes that" in answer, "not either, as a backend does"
+    worse = [model("exact", seed, WORSE, **sharp) for seed in range(3)]
+    answer, _ = told(tmp_path / "worse", [*study(("exact",)), *worse])
     assert "with exact at tau_rank 0.1 it fails" in answer
     assert "temperature" not in told(tmp_path / "one", study())[0]
 
