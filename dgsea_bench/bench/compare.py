@@ -206,8 +206,8 @@ class Comparison:
             _of_cases(half_known, "with an error that one run alone knows, which is not compared"),
             _of_cases(
                 [change for change in done if change.after.task == "training"],
-                "of trained models: of these pathway MSE and gene RMSE are compared, neither correlations nor times; "
-                f"less than {100 * TRAINED_TOLERANCE:g} % is no news",
+                "of trained models: of these pathway MSE and gene RMSE are compared, and neither correlations nor "
+                f"times; less than {100 * TRAINED_TOLERANCE:g} % is no news",
             ),
         )
         return [remark for remark in found if remark]

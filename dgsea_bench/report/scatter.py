@@ -87,6 +87,7 @@ def _draw(axes: Axes, item: Cloud) -> None:
     # One path of lines without length, whose round ends are the dots: a tenth of the size of as many markers.
     vertices = [(point.x, point.y) for point in item.dots for _ in range(2)]
     path = Path(vertices, [Path.MOVETO, Path.LINETO] * len(item.dots))
+    path.should_simplify = False  # which would drop lines without length, of 64 dots or more
     dots = PathPatch(path, fill=False, edgecolor=look.colour, linewidth=DOT, capstyle="round", alpha=0.3)
     axes.add_patch(dots).set_clip_on(False)
     (line,) = axes.plot(

@@ -201,8 +201,13 @@ def unfinished_table(run: Run) -> Table | None:
         what = Cell(f"{problem.scores}, {size_text(problem)}", _settings_and_seed(run, row))
         status = Cell(row.status, warn=row.status in FAILURES)
         body.append([status, plots.backend_cell(run, row.label), what, Cell(row.reason or "no reason was given")])
-    header = ["status", "backend", "scores, genes × sets × profiles", "reason"]
+    header = ["status", "backend", _what_header(rows), "reason"]
     return Table("Skipped and failed cases", header, body, wide=len(body) > LONG, stacked=True)
+
+
+def _what_header(rows: Sequence[Row]) -> str:
+    trained = all(row.task == "training" for row in rows)
+    return f"data, {TRAINED_HEADER}" if trained else f"scores, {SIZES_HEADER}"
 
 
 def flagged_table(run: Run) -> Table | None:
@@ -215,7 +220,7 @@ def flagged_table(run: Run) -> Table | None:
         problem = run.problem(row)
         what = Cell(f"{problem.scores}, {size_text(problem)}", _settings_and_seed(run, row))
         body.append([plots.backend_cell(run, row.label), what, Cell("; ".join(row.flags), warn=True)])
-    header = ["backend", "scores, genes × sets × profiles", "flagged"]
+    header = ["backend", _what_header(rows), "flagged"]
     return Table("Know before you believe these numbers", header, body, wide=len(body) > LONG, stacked=True)
 
 

@@ -74,13 +74,13 @@ def pathways_in_words(name: str) -> str:
 
 
 def verdict_in_words(conclusion: Conclusion, check: str = "the check") -> str:
-    """``passes the check``, ``fails the check (gain in pathway correlation)``, and whether that is certain."""
+    """``passes the check``, ``fails the check on gain in pathway correlation``, and whether that is certain."""
     if conclusion.passes is None:
         return f"cannot be checked ({_titles(conclusion.unknown)} not known)"
     uncertain = "" if conclusion.certain else ", though not for certain"
     if conclusion.passes:
         return f"passes {check}{uncertain}"
-    return f"fails {check}{uncertain} ({_titles(conclusion.failing)})"
+    return f"fails {check}{uncertain and f'{uncertain},'} on {_titles(conclusion.failing)}"
 
 
 def _titles(outcomes: Sequence[Outcome]) -> str:
@@ -129,7 +129,10 @@ def _of_others(study: Study, reference: Experiment) -> list[str]:
         said.append("no other backend was trained with")
     for each in (reference, *backends):
         if others := temperature_pairs(study, each):
-            whose = "does either" if each is reference else f"changes what {each.label} comes to"
+            whose = "changes that" if each is reference else f"changes what {each.label} comes to"
+            whose = (
+                "does either" if whose == "changes that" and said[0].startswith(f"no other backend {whose}") else whose
+            )
             return [*said, _changes(each, others, f"no other temperature {whose}", _by_temperature, brief=True)]
     return said
 
@@ -159,7 +162,8 @@ def _changes(
         told = wording.listed([f"{name(each, reference)} it {_turned(each, reference)}" for each in turned])
         return f"{told}{largest}"
     if not known:
-        return f"whether {nothing} is not known{largest}"
+        open_question = nothing.replace("no other", "another", 1).replace("does either", "changes that")
+        return f"whether {open_question} is not known{largest}"
     unknown = [each for each in others if judged[each] is None]
     rest = f", but {wording.listed([name(each, reference) for each in unknown])} that is not known" if unknown else ""
     return f"{nothing}{largest}{rest}"

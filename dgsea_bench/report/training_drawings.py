@@ -281,5 +281,6 @@ def _draw_dots(axes: Axes, panel: Cloud) -> None:
     """One path of lines without length, whose round ends are the dots: a tenth of the size of as many markers."""
     vertices = np.repeat(panel.dots, 2, axis=0)
     path = Path(vertices, [Path.MOVETO, Path.LINETO] * len(panel.dots))
-    dots = PathPatch(path, fill=False, edgecolor=panel.colour, linewidth=3.2, capstyle="round", alpha=0.35)
+    path.should_simplify = False  # which would drop lines without length too
+    dots = PathPatch(path, fill=False, edgecolor=panel.colour, linewidth=3.2, capstyle="round", alpha=0.5)
     axes.add_patch(dots).set_clip_on(False)  # clipping would drop lines without length

@@ -12,7 +12,7 @@ import pandas as pd
 
 from dgsea_bench.bench.results import Row
 from dgsea_bench.core.params import EnrichmentParams
-from dgsea_bench.report.rows import Run
+from dgsea_bench.report.rows import Run, kind_of_scores
 
 TASK = "training"
 GENES_ALONE, HYBRID, PATHWAYS_ALONE = "gene-mse", "hybrid", "dgsea"
@@ -303,17 +303,28 @@ def studies(run: Run) -> list[Study]:
     groups: dict[tuple[object, ...], list[Experiment]] = {}
     for each in experiments(run):
         groups.setdefault((each.encoder, each.judged_by, each.rest), []).append(each)
-    settings = {key: {"encoder": key[0], "judged_by": key[1], **dict(group[0].rest)} for key, group in groups.items()}
-    varying = [
-        name
-        for name in dict.fromkeys(name for each in settings.values() for name in each)
-        if len({each.get(name) for each in settings.values()}) > 1
-    ]
-    named = [
-        Study(", ".join(f"{name} {settings[key].get(name, 'none')}" for name in varying), tuple(group))
-        for key, group in groups.items()
-    ]
+    names = _told_apart([group[0] for group in groups.values()])
+    named = [Study(name, tuple(group)) for name, group in zip(names, groups.values())]
     return sorted(named, key=lambda study: -sum(len(each.rows) for each in study.experiments))
+
+
+def _told_apart(firsts: Sequence[Experiment]) -> list[str]:
+    """The settings by which studies differ, as few as tell all of them apart: ``encoder morgan``."""
+    settings = []
+    for each in firsts:
+        rest = sorted(each.rest, key=lambda item: item[0].startswith("source "))
+        row = next(iter([*each.rows.values(), *each.unfinished]))
+        known = {"encoder": each.encoder, "data": kind_of_scores(row), "judged by": each.judged_by}
+        settings.append(known | dict(rest))
+    chosen: list[str] = []
+
+    def names(more: Sequence[str]) -> list[str]:
+        return [", ".join(f"{name} {each.get(name, 'none')}" for name in more) for each in settings]
+
+    for name in dict.fromkeys(name for each in settings for name in each):
+        if len(set(names([*chosen, name]))) > len(set(names(chosen))):
+            chosen.append(name)
+    return names(chosen)
 
 
 def finished(found: Iterable[Study]) -> bool:

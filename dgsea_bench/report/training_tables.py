@@ -200,7 +200,7 @@ def sizes_table(found: Sequence[Study]) -> Table | None:
     if not body:
         return None
     header = ["data", "compounds", "train", "validation", "test", "genes", "pathways", "seeds", "left out"]
-    return Table("What was trained and judged on", header, body, stacked=True)
+    return Table("What was trained and judged on", header, body, numeric_from=1, stacked=True)
 
 
 def _sizes(study: Study) -> list[Cell]:

@@ -52,9 +52,9 @@ def _prefix(study: Study) -> str:
 
 def _without_a_model(study: Study) -> str:
     if study.baseline is None:
-        return f"{_prefix(study)}no model finished."
+        return wording.capital(f"{_prefix(study)}no model finished.")
     gene, pathway = (study.baseline.mean(name) for name in ("gene_correlation", PATHWAY))
-    return (
+    return wording.capital(
         f"{_prefix(study)}only the model of genes alone finished ({in_seeds(study.baseline.seeds)}): gene correlation "
         f"{wording.share(gene)}, pathway correlation {wording.share(pathway)}."
     )
@@ -110,7 +110,8 @@ def _beside(each: Experiment, reference: Experiment, name: str, other: str) -> s
         text = f"{name}, {which}: {verdict_in_words(mine)}"
     else:
         same = "comes to the same conclusion as" if mine.passes is theirs.passes else "comes to another conclusion than"
-        doubt = "" if mine.certain and theirs.certain else ", not for certain"
+        unsure = [whose for whose, its in ((name, mine), (other, theirs)) if not its.certain]
+        doubt = f", not for certain with {wording.listed(unsure)}" if unsure else ""
         passes = "passes" if mine.passes else "fails"
         text = f"{name} {same} {other} {which}: the check {passes}{doubt}"
     found = difference(each, reference)

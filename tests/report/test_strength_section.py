@@ -10,6 +10,8 @@ from test_significance_sections import agreement
 from test_significance_sections import row as significance_row
 
 from dgsea_bench.report import render_report
+from dgsea_bench.report.canvas import BLUE, Look, Point, Series
+from dgsea_bench.report.scatter import Cloud, clouds
 
 TITLE = "Strong and weak signatures"
 STRENGTHS = np.array([400, 10, 20, 160, 30, 200, 320, 40, 240, 80, 280, 120])
@@ -362,3 +364,11 @@ def test_selections_and_files_in_words(tmp_path):
     assert "select all" in text
     assert "matrix other/signatures.gctx" in text, "two files of one name"
     assert "sha256: signatures.gctx 0123456789ab" in text
+
+
+@pytest.mark.parametrize("count", [10, 300])
+def test_every_profile_has_its_dot(count):
+    dots = tuple(Point(float(number), float(number % 7)) for number in range(1, count + 1))
+    svg = clouds([Cloud(Series("exact", Look(BLUE, "o"), dots[:2]), dots)], "genes", "error", str, log=False)
+    drawn = re.search(r'<path d="([^"]*)"[^>]*opacity: 0\.3', svg)
+    assert drawn.group(1).count("L") == count

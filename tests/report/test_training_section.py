@@ -146,7 +146,7 @@ def test_where_all_backends_agree_the_answer_says_so(tmp_path):
 
 def test_a_gain_of_nothing_fails_and_no_backend_changes_that(tmp_path):
     answer, said = told(tmp_path, study(gains=NOTHING))
-    assert "fails the check of the paper's conclusion (gain in pathway correlation, " in answer
+    assert "fails the check of the paper's conclusion on gain in pathway correlation, " in answer
     assert "improves" not in answer + said
     assert "no other backend changes that" in answer
     assert "the check fails" in said
@@ -202,7 +202,7 @@ def test_more_seeds_that_turn_the_conclusion_are_not_hidden(tmp_path):
 
 def test_no_seed_in_common_is_no_comparison(tmp_path):
     answer, said = told(tmp_path, [model("exact", 0), model("fastsum", 1)])
-    assert "is not known" in answer
+    assert "whether another backend changes that is not known" in answer
     assert "have no seed in common" in said
 
 
@@ -216,13 +216,18 @@ def test_without_exact_another_one_stands_for_it(tmp_path):
 
 
 def test_temperatures_are_compared_where_there_are_several(tmp_path):
-    warm = {"params": {"tau_rank": 0.1}}
-    rows = [*study(("exact",)), *[model("exact", seed, {"pathway_correlation": 0.04}, **warm) for seed in range(3)]]
-    answer, said = told(tmp_path, rows)
-    assert "no other temperature does either" in answer
+    sharp = {"params": {"tau_rank": 0.1}}
+    as_well = [model("exact", seed, {"pathway_correlation": 0.04}, **sharp) for seed in range(3)]
+    answer, said = told(tmp_path / "alone", [*study(("exact",)), *as_well])
+    assert "no other backend was trained with; no other temperature changes that" in answer
     assert "exact at tau_rank 0.1 comes to the same conclusion as exact at tau_rank 0.8" in said
-    rows = [*study(("exact",)), *[model("exact", seed, WORSE, **warm) for seed in range(3)]]
-    answer, said = told(tmp_path / "fails", rows)
+    answer, _ = told(tmp_path / "both", [*study(("exact", "fastsum")), *as_well])
+    assert "no other temperature does either" in answer
+    answer, _ = told(tmp_path / "turned", [*study(("exact",)), *as_well, *study(("fastsum",), gains=WORSE)[3:]])
+    assert "with fastsum it fails" in answer
+    assert "; no other temperature changes that" in answer, "not either, as a backend does"
+    worse = [model("exact", seed, WORSE, **sharp) for seed in range(3)]
+    answer, _ = told(tmp_path / "worse", [*study(("exact",)), *worse])
     assert "with exact at tau_rank 0.1 it fails" in answer
     assert "temperature" not in told(tmp_path / "one", study())[0]
 
@@ -388,3 +393,20 @@ def test_a_hybrid_gains_what_its_rows_say(tmp_path):
     row = model("exact")
     before, after = BASELINE["pathway_correlation"], row.metrics["pathway_correlation"]
     assert f"{before:.3f} → {after:.3f}" in text
+
+
+def test_every_pair_that_is_drawn_has_its_dot(tmp_path):
+    html = page_of(tmp_path, study(("fastsum",), seeds=(0,)))
+    drawn = re.findall(r'<path d="([^"]*)"[^>]*opacity: 0\.5', html)
+    assert [path.count("L") for path in drawn] == [2000, 2000]
+    assert "2,000 of 2,850 pairs of pathway and test compound" in text_of(html)
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_in_a_browser_no_width_scrolls_sideways(visit, tmp_path, width):
+    long = "a_long_name_" * 20
+    rows = [*everything(), *study((f"nyswin[{long}]",), seeds=(0, 1), encoder=NASTY + long)]
+    rows.append(model("exact", 0, status="failed", reason=long, encoder=NASTY + long))
+    reader = visit(render_report(write_study(tmp_path, rows, prefix=long)), width=width)
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert reader.page.locator("figure svg").count() >= 8
