@@ -6,7 +6,7 @@ import pytest
 from synthetic_run import ENVIRONMENT, make_row, three_sizes, write_run
 
 from dgsea_bench.bench.results import RunDirectory
-from dgsea_bench.report.rows import read_runs
+from dgsea_bench.report.reading import read_runs
 
 
 def slower(rows, factor=2.0):

@@ -10,11 +10,12 @@ from typing import Any, Literal, get_args
 import pandas as pd
 
 from dgsea_bench.backends import Exact, Fastsum
-from dgsea_bench.bench.case import COMPOUNDS, MEASUREMENT_VERSION, Case, contestant
+from dgsea_bench.bench.case import MEASUREMENT_VERSION, Case, contestant
 from dgsea_bench.bench.engines import Engine, LocalEngine
 from dgsea_bench.bench.environment import command_line, describe_environment
 from dgsea_bench.bench.foils import NoPathwayLoss
 from dgsea_bench.bench.lines import Lines
+from dgsea_bench.bench.remarks import about_directory, about_inputs
 from dgsea_bench.bench.results import Row, RunDirectory, as_frame
 from dgsea_bench.bench.scenario import Scenario
 from dgsea_bench.bench.scenario_files import read_scenario
@@ -22,10 +23,6 @@ from dgsea_bench.bench.selection import select
 from dgsea_bench.bench.spec import FAILURES, Isolation, Outcome, Purpose, Spec
 from dgsea_bench.bench.worker import TRUTH
 from dgsea_bench.core.errors import InputError
-from dgsea_bench.data.compounds import Compounds
-from dgsea_bench.data.named_pathways import named_pathways
-from dgsea_bench.data.sources import SyntheticSource
-from dgsea_bench.scoring import describe_compounds, describe_problem
 
 PATIENCE = 5.0
 """Seconds without a result, after which the engine is asked whether anything goes on."""
@@ -136,7 +133,7 @@ def plan_sweep(
     waiting = {case.case_id for case in pending}
     kept = [before[case.case_id] for case in cases if case.case_id not in waiting]
     others = before.keys() - {case.case_id for case in cases}
-    remarks = (*_remarks(cases), *_about_directory(directory, kept, len(others), fresh=fresh))
+    remarks = (*about_inputs(cases), *about_directory(directory, kept, len(others), fresh=fresh))
     return replace(plan, pending=pending, remarks=remarks)
 
 
@@ -352,51 +349,3 @@ def _is_news(row: Row, before: Row | None) -> bool:
         return True
     said = (before.status, before.reason, before.measurement_version)
     return (row.status, row.reason, row.measurement_version) != said
-
-
-def _about_directory(directory: RunDirectory, kept: Sequence[Row], others: int, *, fresh: bool) -> list[str]:
-    """What is there already, and what becomes of it."""
-    if fresh:
-        lines = directory.count_lines()
-        return [f"{directory.path}: {lines:,} rows of earlier sweeps are removed first"] if lines else []
-    told = [directory.torn_line] if directory.torn_line else []
-    if others:
-        told.append(f"{directory.path} holds {others:,} other cases; they stay in its report (--fresh removes them)")
-    elsewhere = sum(row.environment_id != describe_environment()[0] for row in kept if row.status == "done")
-    if elsewhere:
-        told.append(
-            f"{elsewhere:,} finished cases were measured by another version of the program, or on another machine; "
-            "they are kept (--fresh measures anew)"
-        )
-    return told
-
-
-def _remarks(cases: Sequence[Case]) -> list[str]:
-    """A line per problem that is read from files: its size, ties, and the sets that were left out."""
-    sources = {repr(case.source): case.source for case in cases}.values()
-    told = []
-    for source in sources:
-        if isinstance(source, COMPOUNDS):
-            compounds = source.load()
-            told.append(f"{source.title}: {'; '.join(describe_compounds(compounds))}")
-            told += _about_pathways(compounds, [case for case in cases if case.source == source])
-        elif not isinstance(source, SyntheticSource):
-            told.append(f"{source.title}: {'; '.join(describe_problem(source.load()))}")
-    return told
-
-
-def _about_pathways(compounds: Compounds, cases: Sequence[Case]) -> list[str]:
-    """The pathways that cannot be used, by name; reading them early tells what is wrong with a file of theirs."""
-    wanted = {
-        (name, case.training.min_size): None
-        for case in cases
-        if case.training
-        for name in (case.training.pathways, case.training.judged_by)
-    }
-    told = []
-    for name, min_size in wanted:
-        found = named_pathways(name, compounds.genes, min_size=min_size)
-        reasons = [f"{pathway!r}: {reason}" for pathway, reason in found.dropped.items()]
-        if reasons:
-            told.append(f"{name}: {len(found):,} pathways used, {len(reasons):,} left out: {'; '.join(reasons[:5])}")
-    return told

@@ -10,7 +10,8 @@ from pathlib import Path
 from dgsea_bench.bench.results import RunDirectory
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.report.page import MARKER
-from dgsea_bench.report.rows import Run, read_runs
+from dgsea_bench.report.reading import read_runs
+from dgsea_bench.report.rows import Run
 
 NOT_ENTERED = ("details", "references")
 """Folders of a run that hold no runs."""

@@ -14,7 +14,8 @@ from dgsea_bench.bench.results import RunDirectory
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.files import write_whole
 from dgsea_bench.report.content import Headline, Section
-from dgsea_bench.report.rows import Run, read_runs
+from dgsea_bench.report.reading import read_runs
+from dgsea_bench.report.rows import Run
 from dgsea_bench.report.sections import SECTIONS, headline
 
 TEMPLATES = Path(__file__).parent / "templates"

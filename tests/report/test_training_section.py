@@ -24,7 +24,7 @@ from training_run import (
 from dgsea_bench.bench.compare import compare_runs, read_side
 from dgsea_bench.report import render_index, render_report
 from dgsea_bench.report.comparison import Names, render_comparison
-from dgsea_bench.report.rows import read_runs
+from dgsea_bench.report.reading import read_runs
 from dgsea_bench.report.training_answer import training_answer
 from dgsea_bench.report.training_check import conclude
 from dgsea_bench.report.training_rows import difference, experiments, studies
