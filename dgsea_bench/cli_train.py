@@ -104,7 +104,9 @@ def _check_encoders(cases: tuple[Case, ...]) -> None:
 
 
 def _jobs(jobs: int | None, plan: Plan, scheduler: str | None) -> int:
-    if jobs is not None or plan.timing == "alone" or scheduler is not None:
-        return jobs or 1
+    if jobs is not None:
+        return jobs
+    if plan.timing == "alone" or scheduler is not None:
+        return 1
     threads = max((case.threads for case in plan.cases), default=1)
     return max(1, (os.cpu_count() or 1) // threads)

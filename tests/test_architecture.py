@@ -21,6 +21,7 @@ FLOORS = [
         "show_history",
         "cli_data",
         "cli_history",
+        "cli_train",
         "cli",
         "__main__",
     ),
@@ -67,6 +68,12 @@ def test_who_reads_nothing_of_asv_s_does_not_wait_for_its_import(module):
     for node in ast.parse(FILES[module].read_text(encoding="utf-8")).body:
         assert not (isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "asv")
         assert not (isinstance(node, ast.Import) and any(name.name.split(".")[0] == "asv" for name in node.names))
+
+
+def test_nothing_but_the_command_line_imports_the_study():
+    others = {name: imports_of(path) for name, path in FILES.items() if not name.startswith("dgsea_bench.study")}
+    importing = {name for name, found in others.items() if any("dgsea_bench.study" in module for module in found)}
+    assert importing == {"dgsea_bench.cli_train"}
 
 
 @pytest.mark.parametrize("module", sorted(name for name in FILES if name.startswith("dgsea_bench.report")))

@@ -113,6 +113,8 @@ class Case(Frozen):
             raise ValueError(f'{self.backend} is for task = "training" only')
         if self.training and (self.training.arm == "gene-mse") != (self.backend == NoPathwayLoss.name):
             raise ValueError('the arm "gene-mse" has the backend "none", and no other arm has it')
+        if self.training and self.training.arm != "gene-mse" and not case_backend(self).differentiable:
+            raise ValueError(f"backend {self.backend!r} has no gradient, so nothing can be trained with it")
         return self
 
     @field_validator("device")

@@ -95,8 +95,12 @@ def _of_reference(reference: Experiment) -> str:
         said = f"{what} improves pathway agreement without hurting gene-level accuracy"
     elif conclusion.passes:
         said = f"{what} seems to improve pathway agreement without hurting gene-level accuracy, not for certain"
-    else:
+    elif conclusion.passes is None:
         said = f"{what} {verdict_in_words(conclusion, CHECK)}"
+    else:
+        said = (
+            f"{what} does not bear out the paper's conclusion{'' if conclusion.certain else ', though not for certain'}"
+        )
     gain = reference.gain(PATHWAY)
     over = f"with {reference.label}, {_over(reference)}"
     if gain is None:

@@ -13,7 +13,7 @@ from dgsea_bench.report.content import Figure
 from dgsea_bench.report.rows import Run
 from dgsea_bench.report.training_drawings import Bundle, Cloud, bundles, predictions
 from dgsea_bench.report.training_figures import on_genes_or
-from dgsea_bench.report.training_rows import GENE, PATHWAY, Experiment, Study, in_seeds
+from dgsea_bench.report.training_rows import GENE, PATHWAY, Experiment, Study, in_seeds, short
 
 MOST_DOTS = 2000
 """Of a scatter plot, so that the page stays small."""
@@ -27,7 +27,7 @@ def learning_figures(run: Run, study: Study) -> list[Figure]:
 
 
 def _learning_figure(run: Run, study: Study, experiments: Sequence[Experiment], metric: str) -> Figure:
-    column, name = EPOCH_COLUMNS[metric], metric.replace("_", " ")
+    column, name = EPOCH_COLUMNS[metric], short(metric)
     found = {each.label: curves for each in experiments if (curves := _curves(run, each, column))}
     place = f"{study.name}: " if study.name else ""
     if not found:
@@ -49,7 +49,7 @@ def _learning_figure(run: Run, study: Study, experiments: Sequence[Experiment], 
     caption = (
         "Broad: the median over the seeds that were still in training; thin: single seeds; a mark: the epoch whose "
         "weights were kept. Of a hybrid, the run with the chosen weight, epoch 0 being where it sets out from. "
-        "Pathway correlations during training may be of fewer permutations than those on test compounds."
+        "Pathway correlations during training are by fastsum, which is equal to exact to rounding."
     )
     rows = [
         (label, seed, point.x, point.y)

@@ -16,15 +16,10 @@ from dgsea_bench.report.ticks import SECONDS
 from dgsea_bench.report.training_answer import gained, variant_name
 from dgsea_bench.report.training_check import CRITERIA, paper_gain
 from dgsea_bench.report.training_drawings import Estimates, Mark, Trade, gains, trades
-from dgsea_bench.report.training_rows import GENE, PATHWAY, Estimate, Experiment, Study
+from dgsea_bench.report.training_rows import GENE, PATHWAY, Estimate, Experiment, Study, short
 
 MOST_VARIANTS = 8
 """Rows of a figure of gains; the tables hold them all."""
-
-
-def short(metric: str) -> str:
-    """``pathway correlation``."""
-    return metric.replace("_", " ")
 
 
 def gain_figure(run: Run, study: Study, metric: str) -> Figure:

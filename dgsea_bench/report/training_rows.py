@@ -31,6 +31,10 @@ TOLD_BY_NAME = {"arm", "pathways", "judged_by", "encoder", "seed", *OF_A_HYBRID}
 Settings = tuple[tuple[str, str], ...]
 
 
+ABBREVIATED = ("mse", "rmse", "nes")
+"""Words of metrics that are written in capitals."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A mean over seeds with its 95 % interval.
@@ -330,3 +334,8 @@ def _told_apart(firsts: Sequence[Experiment]) -> list[str]:
 def finished(found: Iterable[Study]) -> bool:
     """Whether any model with a pathway loss is among them."""
     return any(study.trained for study in found)
+
+
+def short(metric: str) -> str:
+    """``pathway correlation``, ``pathway MSE``."""
+    return " ".join(word.upper() if word in ABBREVIATED else word for word in metric.split("_"))

@@ -9,7 +9,7 @@ from dgsea_bench.report.content import Cell, Table, number_cell
 from dgsea_bench.report.rows import FILES, Run
 from dgsea_bench.report.training_answer import variant_name
 from dgsea_bench.report.training_check import CRITERIA, PAPER, PAPER_SOURCE, Outcome, conclude
-from dgsea_bench.report.training_rows import NAMES, OWN, Estimate, Experiment, Study
+from dgsea_bench.report.training_rows import NAMES, OWN, Estimate, Experiment, Study, short
 
 LONG = 16
 """A table with more rows than that scrolls in a box of its own."""
@@ -91,7 +91,7 @@ def metrics_of_arms(run: Run, found: Sequence[Study]) -> Table | None:
     body = _grouped(found, rows)
     if not any(len(cells) > 1 for cells in body) or not names:
         return None
-    header = ["backend", "trained with", "seeds", *[name.replace("_", " ") for name in names]]
+    header = ["backend", "trained with", "seeds", *[short(name) for name in names]]
     caption = (
         "Means over seeds on test compounds, judged by exact dNES and by classical NES whatever was trained with. In "
         "small: the same of the model of genes alone of these seeds, and the gain with its 95 % interval."
@@ -123,7 +123,7 @@ def paper_table(run: Run, found: Sequence[Study]) -> Table | None:
         Cell(f"{before:.3f} → {after:.3f}", wording.change(after - before), value=after - before)
         for before, after in PAPER.values()
     ]
-    header = ["", *[name.replace("_", " ") for name in PAPER]]
+    header = ["", *[short(name) for name in PAPER]]
     caption = (
         f"Model of genes alone → with dGSEA, with the gain below. The paper's numbers: {PAPER_SOURCE}. They are "
         "of its own data, split and pathways: elsewhere only the direction and size of gains can be set beside them."
