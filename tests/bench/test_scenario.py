@@ -64,7 +64,7 @@ def only(cases):
     return cases[0]
 
 
-ON_FILES = ("real-ranking", "l1000-landmark", "l1000-full")
+ON_FILES = ("real-ranking", "l1000-landmark", "l1000-full", "training-prnet")
 """Scenarios that read public files."""
 
 
@@ -82,7 +82,9 @@ def test_a_built_in_scenario_expands_without_any_data(name, monkeypatch):
     cases = scenario.cases()
     assert scenario.name == name
     assert len({case.case_id for case in cases}) == len(cases) >= 4
-    assert {case.backend for case in cases} == {*(entry.name for entry in scenario.backends), *scenario.witnesses}
+    on_genes_alone = ["none"] if "training" in scenario.tasks else []
+    entries = [entry.name for entry in scenario.backends]
+    assert {case.backend for case in cases} == {*entries, *scenario.witnesses, *on_genes_alone}
 
 
 def test_the_real_ranking_expands_with_the_data(data):
@@ -284,7 +286,7 @@ def test_a_file_among_the_data_is_the_same_as_that_file_itself(scenario, files, 
         (HEAD + GRID + "[[backends]]\nanchors = 5\n", "backends.0.name is missing"),
         (
             HEAD + "[[grids]]\nsource = 'synthetc'\n" + EXACT,
-            "source is 'synthetc'; known: synthetic, ranking, l1000; did you",
+            "source is 'synthetc'; known: synthetic, ranking, l1000, compounds, simulated-compounds; did you",
         ),
         (HEAD + "[[grids]]\ngenes = 5\n" + EXACT, "grid 1: source is None"),
         (HEAD + GRID + EXACT + GRID + "tau_rank = -1\n", "grid 2: tau_rank is -1.0; a temperature must be"),

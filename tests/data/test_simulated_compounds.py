@@ -131,7 +131,7 @@ def test_sizes_that_cannot_be_are_refused(given, expected):
 
 
 def test_the_source_is_the_simulator():
-    source = SimulatedCompoundsSource(compounds=20, factors=3, signal=0.5, seed=4)
+    source = SimulatedCompoundsSource(compounds=20, factors=3, signal=0.5, data_seed=4)
     expected = simulate_compounds(20, factors=3, signal=0.5, seed=4).compounds
     assert (source.load().signatures == expected.signatures).all()
     assert source.title == "20 simulated compounds, signal 0.5"
