@@ -44,18 +44,17 @@ settings.register_profile("default", deadline=None, derandomize=True, max_exampl
 settings.load_profile("default")
 
 
-MEASURE = ("bench/", "test_benchmarks", "test_cli", "test_gpu_script", "test_readme")
-"""How paths of tests begin that measure or start sweeps, which would wait for one another or disturb each other."""
+LONGEST_FIRST = ("backends", "bench", "tests", "report", "data", "kernels", "core")
+"""Folders of tests, those with files that take minutes before those with many that take seconds."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Where tests run in several processes (``pytest -n 2 --dist loadgroup``), those that measure share one of them."""
-    for item in items:
-        path = item.path.relative_to(Path(__file__).parent).as_posix()
-        group = "measuring" if path.startswith(MEASURE) else "browser" if path.endswith("_browser.py") else None
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
+    """Where tests run in several processes (``pytest -n 2 --dist loadfile``), none is left with a long file at the end.
+
+    Files as a whole, because whatever all tests of a file look at is then made once.
+    """
+    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.parent.name))
 
 
 @pytest.fixture(scope="session")
