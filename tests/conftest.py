@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,6 +58,19 @@ def pytest_collection_modifyitems(items):
     Files as a whole, because whatever all tests of a file look at is then made once.
     """
     items.sort(key=lambda item: LONGEST_FIRST.index(item.path.parent.name))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_claims(tmp_path_factory):
+    """A sweep that runs on this machine meanwhile does not hold up the tests, nor they it."""
+    before = os.environ.get("TMPDIR"), tempfile.tempdir
+    os.environ["TMPDIR"], tempfile.tempdir = str(tmp_path_factory.mktemp("claims")), None
+    yield
+    tempfile.tempdir = before[1]
+    if before[0] is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = before[0]
 
 
 @pytest.fixture(scope="session")
