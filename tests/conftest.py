@@ -2,6 +2,9 @@
 
 import os
 import sys
+import tempfile
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -44,18 +47,30 @@ settings.register_profile("default", deadline=None, derandomize=True, max_exampl
 settings.load_profile("default")
 
 
-MEASURE = ("bench/", "test_benchmarks", "test_cli", "test_gpu_script", "test_readme")
-"""How paths of tests begin that measure or start sweeps, which would wait for one another or disturb each other."""
+LONGEST_FIRST = ("backends", "bench", "tests", "report", "data", "kernels", "core")
+"""Folders of tests, those with files that take minutes before those with many that take seconds."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Where tests run in several processes (``pytest -n 2 --dist loadgroup``), those that measure share one of them."""
-    for item in items:
-        path = item.path.relative_to(Path(__file__).parent).as_posix()
-        group = "measuring" if path.startswith(MEASURE) else "browser" if path.endswith("_browser.py") else None
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
+    """Where tests run in several processes (``pytest -n 2 --dist loadfile``), none is left with a long file at the end.
+
+    Files as a whole, because whatever all tests of a file look at is then made once.
+    """
+    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.parent.name))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_claims(tmp_path_factory):
+    """A sweep that runs on this machine meanwhile does not hold up the tests, nor they it."""
+    before = os.environ.get("TMPDIR"), tempfile.tempdir
+    os.environ["TMPDIR"], tempfile.tempdir = str(tmp_path_factory.mktemp("claims")), None
+    yield
+    tempfile.tempdir = before[1]
+    if before[0] is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = before[0]
 
 
 @pytest.fixture(scope="session")
@@ -72,10 +87,21 @@ def data() -> Path:
 def interpreted(monkeypatch):
     """Kernels of Triton run in its interpreter, on the CPU: set before they are first loaded."""
     monkeypatch.setenv("TRITON_INTERPRET", "1")
+    if find_spec("triton") is not None:
+        from triton.runtime import interpreter
+
+        # It prepares its language anew for each call of a function within a kernel, a fifth of its time.
+        prepare = cache(interpreter._patch_lang)
+
+        def call(function, *arguments, **named):
+            prepare(function.fn)
+            return function.rewrite()(*arguments, **named)
+
+        monkeypatch.setattr(interpreter.InterpretedFunction, "__call__", call)
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
+@pytest.fixture(name="cache")
+def empty_cache(tmp_path, monkeypatch):
     """An empty cache of data files, and no other folder of them."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("DGSEA_BENCH_CACHE", str(folder))

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float64, Int64
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from dgsea_bench.backends.sums_in_any_order import add_up, running_total
@@ -132,7 +132,7 @@ def _sums(grid: Grid, weightings: Sequence[Tensor | None], kernel: Kernel) -> Te
     """(K, B, G) Σ_j w_j kernel((x_j - x_i) / τ) for each of K weightings (B, G), or all weights 1."""
     genes, places = grid.first.shape[1], grid.places.flatten(1)
     at_nodes = torch.stack([_spread(grid, weights, places, genes) for weights in weightings])
-    length = next_fast_len(2 * grid.nodes, real=True)
+    length = scipy.fft.next_fast_len(2 * grid.nodes, real=True)
     transformed = torch.fft.rfft(at_nodes, n=length).mul_(_spectrum(kernel, grid.per_tau, length).to(at_nodes.device))
     summed = torch.fft.irfft(transformed, n=length)
     read = summed.gather(2, places.expand(len(weightings), -1, -1)).unflatten(2, (genes, -1))

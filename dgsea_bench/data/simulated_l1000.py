@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import scipy
 from jaxtyping import Float, Integer
-from scipy.special import ndtr, ndtri
 
 from dgsea_bench.core.errors import InputError
 
@@ -20,9 +19,6 @@ Array = np.ndarray
 
 TABLE = Path(__file__).parent / "tables" / "l1000_plate.npz"
 """The summary in the package."""
-
-LEVELS = ndtr(np.linspace(-3, 3, 49))
-"""Probabilities at which the distribution of each gene is kept: closer together in the tails."""
 
 COMMON = 0.1
 """A value that so many of the genes take is shared; rounding alone makes two in a hundred take the same one."""
@@ -53,7 +49,7 @@ class PlateModel:
 
     Attributes:
         offset, step: every score is offset + a multiple of step.
-        quantiles: multiples at the probabilities `LEVELS`, between which they are interpolated and rounded.
+        quantiles: multiples at the probabilities `levels`, between which they are interpolated and rounded.
         shared: multiples that many genes take, such as the median of each; apart from rounding, they make genes tie.
         spans: probability below each of them, and up to it, by gene.
         loadings: of the genes on the factors.
@@ -116,7 +112,7 @@ class PlateModel:
             mean, shared = self.loadings @ centre, self.loadings**2 @ spread**2
             for share, variance in _noise_parts():
                 deviation = np.sqrt(shared + variance * noise**2 * self._own())
-                found += share / len(self.noise) * ndtr((hidden - mean) / deviation)
+                found += share / len(self.noise) * scipy.special.ndtr((hidden - mean) / deviation)
         return found
 
     def _balance(self, probabilities: Array) -> Array:
@@ -126,15 +122,15 @@ class PlateModel:
         hardly differs. Genes are moved in proportion to their spread, which is the least change that does it.
         """
         kept = self.quantiles.astype(float)
-        mean = np.trapezoid(kept, LEVELS)
-        spread = np.sqrt(np.trapezoid((kept - mean[:, None]) ** 2, LEVELS))
-        normal = ndtri(probabilities)
-        return np.asarray(ndtr(normal - np.outer(normal @ spread / (spread @ spread), spread)))
+        mean = np.trapezoid(kept, levels())
+        spread = np.sqrt(np.trapezoid((kept - mean[:, None]) ** 2, levels()))
+        normal = scipy.special.ndtri(probabilities)
+        return np.asarray(scipy.special.ndtr(normal - np.outer(normal @ spread / (spread @ spread), spread)))
 
     def _multiples(self, probabilities: Array) -> Array:
         found = np.empty_like(probabilities)
         for gene, own in enumerate(probabilities.T):
-            found[:, gene] = np.rint(np.interp(own, LEVELS, self.quantiles[gene]))
+            found[:, gene] = np.rint(np.interp(own, levels(), self.quantiles[gene]))
             for value, (below, up_to) in zip(self.shared, self.spans[gene]):
                 found[(below <= own) & (own < up_to), gene] = value
         return found
@@ -146,6 +142,12 @@ def _noise_parts() -> list[tuple[float, float]]:
         (1 - OUTLIERS, (1 - OUTLIER_VARIANCE) / (1 - OUTLIERS)),
         (OUTLIERS, OUTLIER_VARIANCE / OUTLIERS),
     ]
+
+
+@cache
+def levels() -> Array:
+    """Probabilities at which the distribution of each gene is kept: closer together in the tails."""
+    return np.asarray(scipy.special.ndtr(np.linspace(-3, 3, 49)))
 
 
 @cache
@@ -202,8 +204,8 @@ def fit(
     multiples = np.rint((scores - offset) / step)
     shared = _shared(multiples)
     spans = np.stack([[(multiples < value).mean(0), (multiples <= value).mean(0)] for value in shared], axis=-1)
-    quantiles = np.rint(np.quantile(multiples, LEVELS, axis=0, method="hazen").T).astype(np.int32)
-    normal = ndtri((scipy.stats.rankdata(multiples, axis=0) - 0.5) / len(multiples))
+    quantiles = np.rint(np.quantile(multiples, levels(), axis=0, method="hazen").T).astype(np.int32)
+    normal = scipy.special.ndtri((scipy.stats.rankdata(multiples, axis=0) - 0.5) / len(multiples))
     normal /= np.sqrt((normal**2).mean(0))
     loadings = _loadings(normal, factors)
     weakest_first = np.argsort((normal**2).mean(1))

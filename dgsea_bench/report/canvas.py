@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import matplotlib
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -22,8 +21,10 @@ WIDTH, HEIGHT = 500, 320
 FONT = 12.5
 INK, FAINT, PAPER, GRID, AXIS, BAND = "#222222", "#6b6b6b", "#fdfdfb", "#e6e6e6", "#9a9a9a", "#ecece8"
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, BROWN, SKY = (
-    seaborn.color_palette("colorblind").as_hex()[index] for index in (0, 1, 2, 3, 4, 5, 9)
+    *("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161"),
+    "#56b4e9",
 )
+"""Of seaborn's palette "colorblind"."""
 GREY, LIGHT_GREY = "#777777", "#a8a29a"
 VARIABLES = {
     INK: "ink", FAINT: "faint", PAPER: "paper", GRID: "grid", AXIS: "axis", BAND: "band", BLUE: "blue",
@@ -103,6 +104,8 @@ def canvas(height: float) -> Iterator[Figure]:
         "axes.grid": True,
         "lines.scale_dashes": False,
     }
+    import seaborn  # takes most of a second, and scipy.stats with it: not for commands that draw nothing
+
     style = {**seaborn.axes_style("whitegrid"), **settings}
     with matplotlib.rc_context(style), warnings.catch_warnings():
         # Letters that our measuring font lacks are drawn by the reader's font.
@@ -115,6 +118,8 @@ def axes_in(figure: Figure, left: float, right: float, top: float, bottom: float
     height = figure.get_figheight() * 72
     box = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (top + bottom) / height)
     axes = figure.add_axes(box)
+    import seaborn
+
     seaborn.despine(ax=axes)
     axes.set_axisbelow(True)
     return axes

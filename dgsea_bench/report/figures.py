@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
@@ -201,6 +200,8 @@ def _draw_curve(axes: Axes, item: Series, *, broad: bool) -> None:
 
 
 def _draw_line(axes: Axes, item: Series) -> None:
+    import seaborn
+
     frame = pd.DataFrame([(point.x, point.y) for point in item.points], columns=["size", "value"])
     seaborn.lineplot(
         frame, x="size", y="value", ax=axes, color=item.look.colour, marker=item.look.marker, markersize=6.5,

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import seaborn
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from dgsea_bench.report.canvas import (
@@ -100,6 +99,8 @@ def heat_map(
     values: np.ndarray, rows: Sequence[str], columns: Sequence[str], form: Form, *, row_title: str, column_title: str
 ) -> str:
     """A colour and a number for each pair of settings; NaN where there is none. Darker is larger."""
+    import seaborn
+
     with canvas(96 + 38 * len(rows)) as figure:
         axes = axes_in(figure, left=74, right=20, top=36, bottom=56)
         texts = np.array([["–" if math.isnan(value) else form(value) for value in row] for row in values])

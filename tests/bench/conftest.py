@@ -1,28 +1,14 @@
-"""Claims on cores of their own for the tests, and a plug-in whose backends misbehave."""
+"""A plug-in whose backends misbehave, and scenarios of theirs."""
 
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import misbehaving
 import pytest
-
-
-@pytest.fixture(scope="session", autouse=True)
-def own_claims(tmp_path_factory):
-    """A sweep that runs on this machine meanwhile does not hold up the tests, nor they it."""
-    before = os.environ.get("TMPDIR"), tempfile.tempdir
-    os.environ["TMPDIR"], tempfile.tempdir = str(tmp_path_factory.mktemp("claims")), None
-    yield
-    tempfile.tempdir = before[1]
-    if before[0] is None:
-        del os.environ["TMPDIR"]
-    else:
-        os.environ["TMPDIR"] = before[0]
 
 
 @pytest.fixture(scope="session")

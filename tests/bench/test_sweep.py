@@ -274,7 +274,8 @@ def test_rows_of_an_older_measurement_are_measured_again(tiny, tmp_path):
 def test_a_truth_of_too_many_terms_is_left_out_and_the_case_is_measured(tmp_path):
     file = tmp_path / "long.toml"
     file.write_text(SCENARIO.format(grids="profiles = [1, 2]", measure="reference_max_terms = 20_000"))
-    rows = run_plan(plan_sweep(file, out=tmp_path / "run", backends=["hard"], axes={"genes": [40]}))
+    choices = {"backends": ["hard"], "axes": {"genes": [40]}, "isolation": "none"}
+    rows = run_plan(plan_sweep(file, out=tmp_path / "run", **choices))
     told = "the scenario computes no truth of more than 2e+04 terms (here 4e+04)"
     assert [(row.status, row.without_truth) for row in rows] == [("done", None), ("done", told)]
     assert ["value_error_max" in row.metrics for row in rows] == [True, False]
@@ -335,7 +336,7 @@ def test_a_ranking_with_files_is_measured_and_remarked_on(tmp_path):
         f'name = "mine"\nsummary = "A test."\n[[grids]]\nsource = "ranking"\nranking = "{tmp_path}/a.rnk"\n'
         f'gene_sets = "{tmp_path}/a.gmt"\nmin_size = 5\n[[backends]]\nname = "hard"\n[measure]\nmin_seconds = 0\n'
     )
-    plan = plan_sweep(file, out=tmp_path / "run")
+    plan = plan_sweep(file, out=tmp_path / "run", isolation="none")
     assert plan.remarks == (
         f"{tmp_path}/a.rnk × {tmp_path}/a.gmt: 40 genes, 10.0% of them tied; 2 gene sets used; "
         "1 left out: fewer than 5 genes in the ranking",
@@ -381,6 +382,8 @@ def test_an_edited_file_is_another_problem(tmp_path):
             ranking=str(tmp_path / "a.rnk"),
             gene_sets=str(tmp_path / "a.gmt"),
             settings={"min_size": 1},
+            timing="none",
+            isolation="none",
         )
         digests.append({row.case_id: row.inputs for row in run_plan(plan)})
     (first,), (second,) = digests[0].items(), digests[1].items()
@@ -405,7 +408,8 @@ def test_without_a_truth_time_is_measured_and_errors_are_absent(tmp_path):
     file = tmp_path / "tiny.toml"
     file.write_text(SCENARIO.format(grids="profiles = 2", measure=""))
     with Untrue() as engine:
-        rows = run_plan(plan_sweep(file, out=tmp_path / "run", backends=["nyswin"]), engine=engine)
+        plan = plan_sweep(file, out=tmp_path / "run", backends=["nyswin"], isolation="none")
+        rows = run_plan(plan, engine=engine)
     done = [row for row in rows if row.metrics]
     assert {row.without_truth for row in done} == {"the truth could not be computed: a test"}
     assert all(row.metrics["step_seconds"] > 0 and "value_error_mean" not in row.metrics for row in done)
@@ -492,7 +496,7 @@ def test_two_sweeps_of_one_machine_make_one_report(tmp_path, monkeypatch):
     file.write_text(SCENARIO.format(grids="", measure=""))
     for name in ("hard", "exact"):
         monkeypatch.setattr(sys, "argv", ["dgsea_bench", "sweep", name])
-        run_sweep(file, out=tmp_path / name, where=f"backend={name} genes=40", timing="none")
+        run_sweep(file, out=tmp_path / name, where=f"backend={name} genes=40", timing="none", isolation="none")
     page = render_report([tmp_path / "hard", tmp_path / "exact"], tmp_path / "both").read_text()
     for text in ("dgsea_bench sweep hard", "dgsea_bench sweep exact", "2 cases: 2 done"):
         assert text in page

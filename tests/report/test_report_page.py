@@ -9,10 +9,11 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
+import seaborn
 from synthetic_run import accuracy, cost, make_row, three_sizes, write_run
 
 from dgsea_bench.core.errors import InputError
-from dgsea_bench.report import render_report
+from dgsea_bench.report import canvas, render_report
 from dgsea_bench.report.page import SCRIPTS, TEMPLATES
 
 NASTY = "<script>alert(1)</script> & \"$x$\" '{{ 77777 * 77777 }}'"
@@ -240,6 +241,12 @@ def test_backends_that_take_the_same_are_not_set_against_each_other(tmp_path):
 def test_what_classical_scores_take_is_not_what_dgsea_takes(tmp_path):
     text = text_of(render(tmp_path, [make_row("hard", genes) for genes in (400, 1000)], curves=False))
     assert "Time of dGSEA: not known at any size" in text
+
+
+def test_colours_are_those_that_seaborn_has_for_whoever_sees_few():
+    palette = seaborn.color_palette("colorblind").as_hex()
+    assert [palette[place] for place in (0, 1, 2, 3, 4, 5, 9)] == [*canvas.VARIABLES][6:13]
+    assert [palette[0], palette[9]] == [canvas.BLUE, canvas.SKY]
 
 
 def test_many_backends_get_a_legend(tmp_path):
