@@ -73,6 +73,35 @@ def test_the_example_of_a_scenario_is_one(tmp_path):
     assert len(read_scenario(file).cases()) == 2 * 2 * 2 * 3
 
 
+def test_the_example_of_a_study_is_one_and_shows_the_defaults(tmp_path, monkeypatch, data):
+    monkeypatch.chdir(tmp_path)
+    from dgsea_bench.bench.scenario_files import read_scenario
+    from dgsea_bench.bench.training import TrainingSettings
+    from dgsea_bench.core.params import EnrichmentParams
+
+    text = block("toml", 'task = "training"').replace("compounds.parquet", "prnet-demo")
+    file = tmp_path / "mine.toml"
+    file.write_text(text, encoding="utf-8")
+    cases = read_scenario(file).cases()
+    assert len(cases) == 5 * (1 + 2 * 2 * 2)
+    assert {case.params for case in cases} == {EnrichmentParams.preset("training")}
+    shown, known = tomllib.loads(text)["training"], TrainingSettings()
+    assert read_scenario(file).training == known
+    assert shown.keys() < known.model_dump().keys()
+
+
+def test_the_commands_of_training_can_be_given(capsys, monkeypatch, tmp_path, data):
+    given = [words for words in commands("dgsea_bench train") if words[0] == "train"]
+    assert len(given) == 2
+    monkeypatch.chdir(tmp_path)
+    for words in (*given, ["train", "training-prnet"]):
+        monkeypatch.setattr(sys, "argv", ["dgsea_bench", *words, "--dry-run"])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert (end.value.code, "cases; results in" in capsys.readouterr().out) == (0, True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_example_on_real_signatures_selects_some(tmp_path, data):
     file = tmp_path / "mine.toml"
     backends = '[[backends]]\nname = "hard"\n'

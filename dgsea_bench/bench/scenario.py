@@ -66,6 +66,15 @@ class BackendEntry(Frozen):
         return None
 
 
+def _on_genes_alone(content: dict[str, Any]) -> dict[str, Any]:
+    """The case without a pathway loss: neither pathways nor temperatures make a difference to it."""
+    training = {name: value for name, value in content["training"].items() if name != "pathways"}
+    if "judged_by" in training:
+        training["pathways"] = training["judged_by"]
+    params = asdict(EnrichmentParams.preset("training"))
+    return {**content, "training": training, "params": params, "backend": NoPathwayLoss.name}
+
+
 class Scenario(Frozen):
     """What a scenario file says.
 
@@ -232,7 +241,7 @@ class Scenario(Frozen):
                 content = self._content(chosen, kind, task)
             if task == "training" and chosen.get("arm") == "gene-mse":
                 with plain_errors(where):
-                    yield Case.model_validate({**content, "backend": NoPathwayLoss.name})
+                    yield Case.model_validate(_on_genes_alone(content))
                 continue
             seeds = values.get("seed", [])
             yield from self._with_each_contestant(content, entries, seeds, where)

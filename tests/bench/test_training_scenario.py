@@ -42,6 +42,13 @@ def test_arms_are_crossed_with_backends_but_the_loss_on_genes_has_none(scenario)
     }
 
 
+def test_the_loss_on_genes_is_one_case_whatever_pathways_and_temperatures_stand_beside(scenario):
+    text = f'{GRID}arm = ["gene-mse", "hybrid"]\npathways = ["directional", "random"]\ntau_rank = [0.5, 0.8]\n{FASTSUM}'
+    cases = scenario(text).cases()
+    assert [case.backend for case in cases].count("none") == 1
+    assert len(cases) == 1 + 4
+
+
 def test_temperatures_and_precision_are_those_for_training_where_nothing_is_said(scenario):
     usual, other = scenario(f'{GRID}arm = "hybrid"\ntau_rank = [0.8, 0.5]\n{FASTSUM}').cases()
     assert (usual.params.tau_rank, usual.params.tau_prefix, usual.params.tau_abs) == (0.8, 1.1, 0.7)
