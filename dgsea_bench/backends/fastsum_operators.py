@@ -10,13 +10,14 @@ from torch import Tensor
 from dgsea_bench.backends.operators import operator, register_gradient, register_shapes, shaped_like
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.threads import in_threads
+from dgsea_bench.kernels.base_curve import add_gradient_of_all_genes, sums_of_all_genes
 from dgsea_bench.kernels.block_moments import Blocks, room_for_blocks
 from dgsea_bench.kernels.coarse_positions import shares_of_positions
 from dgsea_bench.kernels.gene_steps import Sets, Steps, room_for_steps
 from dgsea_bench.kernels.set_gradients import Gradients, add_gradients, add_gradients_of_curves, room_for_slopes
 from dgsea_bench.kernels.set_scores import Found, Plan, Ranked, Room, room_for_curves, score_sets, take_running_sums
 from dgsea_bench.kernels.soft_ranks import soft_ranks, soft_ranks_gradient
-from dgsea_bench.kernels.windows import add_gradient_of_all_genes, nodes_of, sums_of_all_genes
+from dgsea_bench.kernels.windows import nodes_of
 
 MOST_CHUNKS, FEWEST_SETS = 16, 12
 """For the backward pass the sets of a profile are cut into chunks, each of which sums its gradients apart: one to a
