@@ -13,7 +13,7 @@ import numpy as np
 from dgsea_bench.core.compiled import compiled
 from dgsea_bench.kernels.exponential import LOG2_E, power_of_two
 from dgsea_bench.kernels.lanes import load, splat, total
-from dgsea_bench.kernels.logistic_powers import HIGH, LOW, OF_LEVELS, OF_SLOPES, TERMS, TINY, powers_of
+from dgsea_bench.kernels.logistic_powers import HIGH, LOW, OF_LEVELS, OF_SLOPES, TERMS, TINY, powers_of, tiny_beside
 from dgsea_bench.kernels.windows import MARGIN, Nodes, clear
 
 SMALLEST = -50.0
@@ -142,8 +142,9 @@ def _read_above(room: Sorted, curve: np.ndarray, slopes: np.ndarray) -> None:
     low, high = splat(0.0, LOW), splat(0.0, HIGH)
     decay_low, decay_high = load(room.decay, 0, LOW), load(room.decay, LOW, HIGH)
     d_low, d_high = load(OF_SLOPES, 0, LOW), load(OF_SLOPES, LOW, HIGH)
+    tiny = tiny_beside(curve)
     for k in range(len(curve) - 1, -1, -1):
-        value = curve[k] + TINY
+        value = curve[k] + tiny
         low, high = low * decay_low + splat(value, LOW), high * decay_high + splat(value, HIGH)
         for i in range(room.starts[k], room.starts[k + 1]):
             of_low, of_high = powers_of(room.above[i])
@@ -156,8 +157,9 @@ def _read_below(room: Sorted, curve: np.ndarray, slopes: np.ndarray) -> None:
     low, high = splat(0.0, LOW), splat(0.0, HIGH)
     decay_low, decay_high = load(room.decay, 0, LOW), load(room.decay, LOW, HIGH)
     d_low, d_high = load(OF_SLOPES, 0, LOW), load(OF_SLOPES, LOW, HIGH)
+    tiny = tiny_beside(curve)
     for k in range(len(curve)):
-        value = curve[k] + TINY
+        value = curve[k] + tiny
         low, high = low * decay_low + splat(value, LOW), high * decay_high + splat(value, HIGH)
         for i in range(room.starts[k + 1], room.starts[k + 2]):
             of_low, of_high = powers_of(room.below[i])

@@ -16,7 +16,7 @@ import numpy as np
 from dgsea_bench.core.compiled import compiled
 from dgsea_bench.kernels.lagrange import shares_of_nodes
 from dgsea_bench.kernels.lanes import load, splat, store, total
-from dgsea_bench.kernels.logistic_powers import HIGH, LOW, OF_LEVELS, OF_SLOPES, TINY, fading
+from dgsea_bench.kernels.logistic_powers import HIGH, LOW, OF_LEVELS, OF_SLOPES, fading, tiny_beside
 
 PER_TAU = 32
 NODES = 8
@@ -78,17 +78,17 @@ def sum_sigmoids(grid: np.ndarray, result: np.ndarray) -> None:
     """Fill result_n = Σ_m grid_m σ((m - n) / PER_TAU)."""
     fading_low, fading_high = load(FADING, 0, LOW), load(FADING, LOW, HIGH)
     c_low, c_high = load(OF_LEVELS, 0, LOW), load(OF_LEVELS, LOW, HIGH)
-    low, high, level = splat(0.0, LOW), splat(0.0, HIGH), 0.0
+    low, high, level, tiny = splat(0.0, LOW), splat(0.0, HIGH), 0.0, tiny_beside(grid)
     for n in range(len(grid) - 1, -1, -1):
         result[n] = level + 0.5 * grid[n] - (total(low * c_low) + total(high * c_high))
         level += grid[n]
-        low = low * fading_low + splat(grid[n] + TINY, LOW) * fading_low
-        high = high * fading_high + splat(grid[n] + TINY, HIGH) * fading_high
+        low = low * fading_low + splat(grid[n] + tiny, LOW) * fading_low
+        high = high * fading_high + splat(grid[n] + tiny, HIGH) * fading_high
     low, high = splat(0.0, LOW), splat(0.0, HIGH)
     for n in range(len(grid)):
         result[n] += total(low * c_low) + total(high * c_high)
-        low = low * fading_low + splat(grid[n] + TINY, LOW) * fading_low
-        high = high * fading_high + splat(grid[n] + TINY, HIGH) * fading_high
+        low = low * fading_low + splat(grid[n] + tiny, LOW) * fading_low
+        high = high * fading_high + splat(grid[n] + tiny, HIGH) * fading_high
 
 
 @compiled(inline=True)
@@ -96,13 +96,13 @@ def sum_slopes(grid: np.ndarray, result: np.ndarray) -> None:
     """Fill result_n = Σ_m grid_m σ'((m - n) / PER_TAU)."""
     fading_low, fading_high = load(FADING, 0, LOW), load(FADING, LOW, HIGH)
     d_low, d_high = load(OF_SLOPES, 0, LOW), load(OF_SLOPES, LOW, HIGH)
-    low, high = splat(0.0, LOW), splat(0.0, HIGH)
+    low, high, tiny = splat(0.0, LOW), splat(0.0, HIGH), tiny_beside(grid)
     for n in range(len(grid) - 1, -1, -1):
         result[n] = 0.25 * grid[n] + (total(low * d_low) + total(high * d_high))
-        low = low * fading_low + splat(grid[n] + TINY, LOW) * fading_low
-        high = high * fading_high + splat(grid[n] + TINY, HIGH) * fading_high
+        low = low * fading_low + splat(grid[n] + tiny, LOW) * fading_low
+        high = high * fading_high + splat(grid[n] + tiny, HIGH) * fading_high
     low, high = splat(0.0, LOW), splat(0.0, HIGH)
     for n in range(len(grid)):
         result[n] += total(low * d_low) + total(high * d_high)
-        low = low * fading_low + splat(grid[n] + TINY, LOW) * fading_low
-        high = high * fading_high + splat(grid[n] + TINY, HIGH) * fading_high
+        low = low * fading_low + splat(grid[n] + tiny, LOW) * fading_low
+        high = high * fading_high + splat(grid[n] + tiny, HIGH) * fading_high
