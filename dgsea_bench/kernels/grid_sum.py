@@ -3,12 +3,12 @@
 Each point hands its weight to the NODES nearest nodes of a grid of spacing τ / PER_TAU, in the shares by which a
 polynomial through those nodes would be read off at the point (Lagrange). The kernel is summed from node to node, and
 the result read off at the points with the same shares. It is the gridding of non-uniform Fourier transforms (Dutt and
-Rokhlin 1993, doi 10.1137/0914081), with the kernel summed directly rather than in Fourier space: it is 0 or 1 to
-rounding beyond REACH, and a cumulative sum does the rest.
+Rokhlin 1993, doi 10.1137/0914081), but for the middle: instead of a Fourier transform, sums
+of exponentials that make up the kernel go along from node to node (`logistic_powers`).
 
 A polynomial through q nodes misses f by at most abs(f^(q)) / q! · h^q [Π_{j≤q/2} (j - ½)]². The logistic function has
 its poles at ±iπτ, so that f^(q) / q! is about (πτ)^-q: with q = 8 and h = τ / 32 that is 4e-15 per unit of weight, and
-1e-14 for σ'. On a long grid the rounding of places adds up to 1e-17 per node of its length.
+2e-14 for σ'. On a long grid the rounding of places adds up to 1e-17 per node of its length.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """Several numbers that a processor adds and multiplies at once, held in its registers.
 
 Compilers find such numbers in long loops over arrays, but not in a loop over twenty powers of one number inside a loop
-over genes. `Lanes` say it outright: made by `load`, `splat` and `powers`, combined by ``+`` and ``*``, and taken apart by
-`store` and `total`, in compiled code alone. How many they are is a constant, a power of two.
+over genes. `Lanes` say it outright: made by `load`, `splat` and `powers`, combined by ``+`` and ``*``, and taken apart
+by `store` and `total`, in compiled code alone. How many they are is a constant, a power of two.
 """
 
 import operator
@@ -73,7 +73,7 @@ def splat(typing: Any, value: Any, count: Any) -> Any:  # noqa: ARG001
 
 @intrinsic(prefer_literal=True)
 def powers(typing: Any, value: Any, count: Any) -> Any:  # noqa: ARG001
-    """z, z², z³ …"""
+    """The powers z, z², z³ … of a number."""
     lanes = Lanes(count.literal_value)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001

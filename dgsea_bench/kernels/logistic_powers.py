@@ -9,8 +9,8 @@ They come of Chebyshev's: (1 - T*_n(z) / T*_n(-1)) / (1 + z), T*(z) = T(2z - 1),
 misses 1 / (1 + z) by no more than 1 / T_n(3), some 2 · 5.83^-n: 1e-15 for n = TERMS = 20. For the slope a remainder is
 taken that is 1 with slope 0 at z = -1, which leaves 2e-14.
 
-On a line of equidistant nodes, a power z^m = exp(-m x) falls by a constant factor from node to node. The sum of z^m over
-all sources below a node so goes along from each node to the next: a sum of σ over sources costs some 2 · TERMS products
+On a line of equidistant nodes, a power z^m = exp(-m x) falls by a constant factor from node to node. The sum of z^m
+over all sources below a node so goes along from each node to the next: a sum of σ over sources costs some 2 · TERMS products
 a node, whatever the temperature is, and no division (`base_curve`, `grid_sum`).
 """
 
@@ -25,7 +25,8 @@ from dgsea_bench.kernels.lanes import powers, splat
 LOW, HIGH = 16, 4
 TERMS = LOW + HIGH
 TINY = 1e-250
-"""A share of the sources, added to sums that go along, so that they never fade to numbers with which processors are slow."""
+"""A share of the sources, added to sums that go along, so that they never fade to numbers that
+processors are slow with."""
 
 
 def _divided_by_one_plus_z(numerator: list[Fraction]) -> list[Fraction]:
