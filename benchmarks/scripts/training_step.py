@@ -1,4 +1,4 @@
-"""What the pathway loss adds to a step of training, in the setting of the paper's: 978 genes, seven sets, batches of 32.
+"""What the pathway loss adds to a step of training, in the setting of the paper: 978 genes, 7 sets, batches of 32.
 
 The predictor is features → Linear 1024 → ReLU → Dropout → Linear 978; the step clears gradients, predicts, takes the
 mean of squares over genes, goes back, and moves the weights by AdamW. With the pathway loss it adds a tenth of

@@ -10,8 +10,8 @@ misses 1 / (1 + z) by no more than 1 / T_n(3), some 2 · 5.83^-n: 1e-15 for n = 
 taken that is 1 with slope 0 at z = -1, which leaves 2e-14.
 
 On a line of equidistant nodes, a power z^m = exp(-m x) falls by a constant factor from node to node. The sum of z^m
-over all sources below a node so goes along from each node to the next: a sum of σ over sources costs some 2 · TERMS products
-a node, whatever the temperature is, and no division (`base_curve`, `grid_sum`).
+over all sources below a node so goes along from each node to the next: a sum of σ over sources costs some 2 · TERMS
+products a node, whatever the temperature is, and no division (`base_curve`, `grid_sum`).
 """
 
 from fractions import Fraction

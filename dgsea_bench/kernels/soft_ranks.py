@@ -27,8 +27,10 @@ from dgsea_bench.kernels.grid_sum import (
 SPARE_NODES = 2048
 """A grid of no more nodes than genes and these costs less than sorting."""
 
-PAIR_COST, NODE_COST, GENE_COST = 1.0, 10.0, 12.0
-"""Nanoseconds for a pair of genes, for a node, and for a gene on and off the grid."""
+PAIR_COST, NODE_COST, GENE_COST = 1.0, 0.05, 15.0
+"""Nanoseconds for a pair of genes, for a node and a neighbour in reach, and for a gene on and off the grid.
+
+Nodes cost less; but a long grid rounds places coarsely, and pairs are summed where that would show."""
 
 
 def soft_ranks(scores: np.ndarray, tau: float, ranks: np.ndarray) -> None:
@@ -130,7 +132,7 @@ def _end_of_cluster(values: np.ndarray, tau: float, first: int) -> int:
 def _pairs_are_cheaper(values: np.ndarray, tau: float) -> bool:
     """Whether to sum a cluster of descending scores pair by pair rather than on a grid."""
     nodes = (values[0] - values[-1]) / tau * PER_TAU + NODES
-    on_grid = NODE_COST * nodes + GENE_COST * len(values)
+    on_grid = NODE_COST * nodes * min(nodes, 2 * REACH * PER_TAU) + GENE_COST * len(values)
     pairs, first = 0, 0
     for place in range(len(values)):
         while (values[first] - values[place]) / tau > REACH:
