@@ -7,7 +7,7 @@ and without take turns; printed are the medians of both in milliseconds, and the
 that holds it with a probability of 95 % (of the median of so many pairs).
 
 Run with ``python benchmarks/scripts/training_step.py [turns]``. Each number of threads is measured in a process of its
-own. `fastsum` takes part in all settings; `exact` and `nyswin`, which take a thousand times as long, once each.
+own. `fastsum` takes part in all settings; `exact` and `nyswin`, which take some eighty times as long, once each.
 """
 
 import os
