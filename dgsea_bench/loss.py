@@ -301,20 +301,26 @@ class EnrichmentLoss(torch.nn.Module):
         if self.scales is not None and self.scales.isnan().all():
             raise InputError('score="nes" has no scales yet: call fit(train_targets) first, or load a fitted state')
         gene_sets = self.pathways.gene_sets
-        rows, parts = [], []
         with torch.autocast(values.device.type, enabled=False):
-            for which, part, measured, kept in by_mask(values, gene_sets, mask):
-                es = part.new_full((len(part), len(gene_sets)), math.nan)
-                if len(kept):
-                    ranking = self.backend.rank(part, self.params)
-                    found = self.backend.enrichment_score(ranking, measured)
-                    # Where all genes are equal the steps of a running sum cancel, and dES is 0, but for rounding.
-                    flat = (part == part[:, :1]).all(-1, keepdim=True)
-                    es = es.index_copy(1, kept, torch.where(flat, found - found.detach(), found))
-                rows.append(which)
-                parts.append(es)
-            es = torch.cat(parts)[torch.cat(rows).argsort()]
+            if mask is None:
+                es = self._enrichment(values, gene_sets)
+            else:
+                rows, parts = [], []
+                for which, part, measured, kept in by_mask(values, gene_sets, mask):
+                    es = part.new_full((len(part), len(gene_sets)), math.nan)
+                    if len(kept):
+                        es = es.index_copy(1, kept, self._enrichment(part, measured))
+                    rows.append(which)
+                    parts.append(es)
+                es = torch.cat(parts)[torch.cat(rows).argsort()]
             return self.pathways.combine(es if self.scales is None else normalise(es, self.scales.to(es)))
+
+    def _enrichment(self, values: Tensor, gene_sets: GeneSets) -> Tensor:
+        """The (B, P) enrichment scores of gene sets over all of the genes."""
+        found = self.backend.enrichment_score(self.backend.rank(values, self.params), gene_sets)
+        # Where all genes are equal the steps of a running sum cancel, and dES is 0, but for rounding.
+        flat = (values == values[:, :1]).all(-1, keepdim=True)
+        return torch.where(flat, found - found.detach(), found)
 
     def _checked(self, expression: Tensor, mask: Tensor | None, name: str) -> tuple[Tensor, Tensor | None]:
         """Expression widened and its mask (1 or B, G), after a look at both; moves the pathways to where they are."""
@@ -333,7 +339,8 @@ class EnrichmentLoss(torch.nn.Module):
             prepare(filled, self.backend, self.pathways.gene_sets)
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
-        self.pathways = self.pathways.to(expression.device)
+        if self.pathways.added.device != expression.device:
+            self.pathways = self.pathways.to(expression.device)
         wide = expression.dtype in (torch.float32, torch.float64)
         return expression if wide else expression.float(), mask
 

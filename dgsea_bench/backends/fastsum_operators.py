@@ -10,13 +10,14 @@ from torch import Tensor
 from dgsea_bench.backends.operators import operator, register_gradient, register_shapes, shaped_like
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.threads import in_threads
+from dgsea_bench.kernels.base_curve import add_gradient_of_all_genes, sums_of_all_genes
 from dgsea_bench.kernels.block_moments import Blocks, room_for_blocks
 from dgsea_bench.kernels.coarse_positions import shares_of_positions
 from dgsea_bench.kernels.gene_steps import Sets, Steps, room_for_steps
 from dgsea_bench.kernels.set_gradients import Gradients, add_gradients, add_gradients_of_curves, room_for_slopes
 from dgsea_bench.kernels.set_scores import Found, Plan, Ranked, Room, room_for_curves, score_sets, take_running_sums
 from dgsea_bench.kernels.soft_ranks import soft_ranks, soft_ranks_gradient
-from dgsea_bench.kernels.windows import add_gradient_of_all_genes, nodes_of, sums_of_all_genes
+from dgsea_bench.kernels.windows import nodes_of
 
 MOST_CHUNKS, FEWEST_SETS = 16, 12
 """For the backward pass the sets of a profile are cut into chunks, each of which sums its gradients apart: one to a
@@ -89,7 +90,7 @@ def score(*inputs: Any) -> tuple[Tensor, Tensor]:
 )
 def score_gradient(*inputs: Any) -> Three:
     """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂dES (B, P, K), and what `score` took and returned."""
-    ranked, sets, plan = _inputs(*inputs[:9])
+    ranked, sets, plan = _inputs(*inputs[:9], check=False)
     taus, scores, log_totals, gradient = map(_array, inputs[9:])
     profiles, genes = ranked.ranks.shape
     chunks = max(1, min(MOST_CHUNKS // profiles, gradient[0].size // FEWEST_SETS))
@@ -122,7 +123,7 @@ def running_sum(*inputs: Any) -> Tensor:
 @operator(f"running_sum_gradient({SETS}, Tensor gradient) -> (Tensor, Tensor, Tensor)")
 def running_sum_gradient(*inputs: Any) -> Three:
     """∂L/∂weights, ∂L/∂ranks and ∂L/∂base from ∂L/∂curves (B, P, K, G), and what `running_sum` took."""
-    ranked, sets, plan = _inputs(*inputs[:9])
+    ranked, sets, plan = _inputs(*inputs[:9], check=False)
     gradient, result, genes = _array(inputs[9]), _room_for(ranked, 1), ranked.ranks.shape[1]
 
     def work(start: int, stop: int) -> None:
@@ -144,10 +145,14 @@ def _inputs(
     tau_prefix: float,
     width: float,
     block_moments: bool,
+    *,
+    check: bool = True,
 ) -> tuple[Ranked, Sets, Plan]:
+    """What loops take; the forward pass checks it, for the backward pass too."""
     genes = weights.shape[1]
     sets = Sets(_array(offsets), _array(indices), _array(permutations))
-    _check_sets(sets, genes)
+    if check:
+        _check_sets(sets, genes)
     nodes = nodes_of(genes, tau_prefix, width)
     mean_size = len(sets.indices) / (len(sets.offsets) - 1)
     plan = Plan(nodes, shares_of_positions(genes, nodes), block_bits(genes, mean_size), block_moments)

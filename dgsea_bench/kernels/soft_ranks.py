@@ -28,7 +28,9 @@ SPARE_NODES = 2048
 """A grid of no more nodes than genes and these costs less than sorting."""
 
 PAIR_COST, NODE_COST, GENE_COST = 1.0, 0.05, 15.0
-"""Nanoseconds for a pair of genes, for a node and a neighbour in reach, and for a gene on and off the grid."""
+"""Nanoseconds for a pair of genes, for a node and a neighbour in reach, and for a gene on and off the grid.
+
+Nodes cost less; but a long grid rounds places coarsely, and pairs are summed where that would show."""
 
 
 def soft_ranks(scores: np.ndarray, tau: float, ranks: np.ndarray) -> None:
@@ -145,7 +147,7 @@ def _pairs_are_cheaper(values: np.ndarray, tau: float) -> bool:
 def add_sums_on_grid(points: np.ndarray, tau: float, sums: np.ndarray) -> None:
     """sums_i += Σ_j σ((x_j - x_i) / τ)."""
     low, scale, nodes = grid_for(points, tau)
-    first, shares = np.empty(len(points), dtype=np.int64), np.empty((NODES, len(points)))
+    first, shares = np.empty(len(points), dtype=np.int64), np.empty(NODES * len(points))
     fill_shares(points, low, scale, first, shares)
     grid, summed = np.zeros(nodes), np.empty(nodes)
     spread(first, shares, np.ones(len(points)), grid)
@@ -157,7 +159,7 @@ def add_sums_on_grid(points: np.ndarray, tau: float, sums: np.ndarray) -> None:
 def add_slopes_on_grid(points: np.ndarray, tau: float, u: np.ndarray, sums: np.ndarray) -> None:
     """sums_k += Σ_i (u_i - u_k) σ'((x_k - x_i) / τ), as the difference of two sums; u less its mean cancels little."""
     low, scale, nodes = grid_for(points, tau)
-    first, shares = np.empty(len(points), dtype=np.int64), np.empty((NODES, len(points)))
+    first, shares = np.empty(len(points), dtype=np.int64), np.empty(NODES * len(points))
     fill_shares(points, low, scale, first, shares)
     mean = 0.0
     for value in u:

@@ -178,29 +178,3 @@ def sums_from_each_step(values: np.ndarray, later: np.ndarray) -> None:
     for step in range(len(later) - 2, -1, -1):
         total += total_of(values[step * STEP : (step + 1) * STEP])
         later[step] = total
-
-
-@compiled
-def sums_of_all_genes(ranks: np.ndarray, nodes: Nodes, base: np.ndarray) -> None:
-    """Fill base (n, total), A(k) = Σ_i σ((k - y_i) / τ) over all genes, for profiles with ranks (n, G)."""
-    genes = ranks.shape[1]
-    nearest, factors = np.empty(genes, dtype=np.int64), np.empty(genes)
-    window_sums, jumps, nothing = np.zeros(nodes.total), np.zeros(nodes.total // STEP), np.zeros(nodes.total)
-    for b in range(len(ranks)):
-        place_genes(ranks[b], nodes, nearest, factors)
-        for gene in range(genes):
-            add_window(nearest[gene], factors[gene], 1.0, nodes, window_sums, jumps)
-        take_curve(window_sums, jumps, nothing, 0.0, base[b])
-
-
-@compiled
-def add_gradient_of_all_genes(ranks: np.ndarray, nodes: Nodes, gradient: np.ndarray, result: np.ndarray) -> None:
-    """Add to result (n, G), ∂L/∂ranks, what comes of gradient (n, total), ∂L/∂base."""
-    genes = ranks.shape[1]
-    nearest, factors = np.empty(genes, dtype=np.int64), np.empty(genes)
-    unused = np.zeros(nodes.total // STEP + 1)
-    for b in range(len(ranks)):
-        place_genes(ranks[b], nodes, nearest, factors)
-        for gene in range(genes):
-            _, slope = sums_over_window(nearest[gene], factors[gene], nodes, gradient[b], unused)
-            result[b, gene] -= slope / (nodes.tau * nodes.spacing)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from dgsea_bench.kernels import coarse_positions
+from dgsea_bench.kernels.base_curve import sums_of_all_genes
 from dgsea_bench.kernels.coarse_positions import shares_of_positions
-from dgsea_bench.kernels.windows import MARGIN, WIDEST, nodes_of, sums_of_all_genes
+from dgsea_bench.kernels.windows import MARGIN, WIDEST, nodes_of
 
 gather, interpolate = from_python(coarse_positions.gather, coarse_positions.interpolate)
 

@@ -31,7 +31,7 @@ grid_for, fill_shares, spread, read_off, sum_sigmoids, sum_slopes = from_python(
 def shares_on_grid(points, tau):
     """First nodes, shares, and the number of nodes."""
     low, scale, nodes = grid_for(points, tau)
-    first, shares = np.empty(len(points), dtype=np.int64), np.empty((NODES, len(points)))
+    first, shares = np.empty(len(points), dtype=np.int64), np.empty(NODES * len(points))
     fill_shares(points, low, scale, first, shares)
     return first, shares, nodes
 

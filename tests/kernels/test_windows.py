@@ -12,16 +12,15 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from dgsea_bench.kernels import windows
+from dgsea_bench.kernels.base_curve import add_gradient_of_all_genes, sums_of_all_genes
 from dgsea_bench.kernels.windows import (
     COARSE_FROM,
     MARGIN,
     NARROWEST,
     STEP,
     WIDEST,
-    add_gradient_of_all_genes,
     add_window,
     nodes_of,
-    sums_of_all_genes,
     sums_over_window,
     width_for,
 )
