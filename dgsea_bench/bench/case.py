@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from dgsea_bench.backends import Backend, Exact, get_backend
 from dgsea_bench.bench.foils import FOILS, NoPathwayLoss
-from dgsea_bench.bench.training import OF_THE_ARM, Training
+from dgsea_bench.bench.training import Training
 from dgsea_bench.bench.witnesses import WITNESSES, Witness
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
@@ -153,9 +153,8 @@ class Case(Frozen):
         task ``"training"`` it is the model that is trained on genes alone, and what arms are judged by.
         """
         if self.training:
-            shared = self.training.model_dump(mode="json", exclude=set(OF_THE_ARM))
             places = self.model_dump(mode="json", include={"source", "dtype", "device", "threads"})
-            return _digest({**places, "training": shared, "version": MEASUREMENT_VERSION}, self.inputs)
+            return _digest({**places, "training": self.training.shared, "version": MEASUREMENT_VERSION}, self.inputs)
         content = self.model_dump(mode="json", include={"source", "params", "dtype"})
         content |= {"limit": self.measure.reference_max_genes, "version": MEASUREMENT_VERSION}
         if self.measure.reference_max_terms is not None:

@@ -1,6 +1,6 @@
 """What a training case is: which model is trained on which loss, with which data held back, and how it is judged."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -101,9 +101,15 @@ class Training(TrainingSettings):
         """Files of gene sets that are read."""
         return [name for name in dict.fromkeys((self.pathways, self.judged_by)) if name not in (DIRECTIONAL, RANDOM)]
 
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What the model that is trained on genes alone depends on, or what arms are judged by."""
+        unheeded = {"min_size"} if self.judged_by == DIRECTIONAL else set()
+        return self.model_dump(mode="json", exclude={*OF_THE_ARM, *unheeded})
+
 
 TRAINING_AXES = [name for name in Training.model_fields if name not in TrainingSettings.model_fields]
 """What a scenario may cross; the settings are the same for all of its cases."""
-OF_THE_ARM = ("arm", "pathways", "min_size", "weights", "warmup_steps", "fine_tune_epochs", "fine_tune_learning_rate",
+OF_THE_ARM = ("arm", "pathways", "weights", "warmup_steps", "fine_tune_epochs", "fine_tune_learning_rate",
               "most_gene_correlation_lost", "resamples")  # fmt: skip
-"""What neither the model that is trained on genes alone depends on, nor what arms are judged by."""
+"""What is an arm's own; see `Training.shared`."""

@@ -93,6 +93,14 @@ name = "nyswin"
     assert longer.reference_id != cases[0].reference_id
 
 
+def test_who_is_judged_by_other_sets_of_a_file_shares_no_model(scenario, tmp_path):
+    (tmp_path / "mine.gmt").write_text("few\t\tTP53\tCDKN1A\nmany\t\tTP53\tCDKN1A\tCCNB2\n")
+    by_file = f'judged_by = "{tmp_path / "mine.gmt"}"\n'
+    for judged_by, references in ((by_file, 2), ("", 1)):
+        text = f'{GRID}arm = "hybrid"\nmin_size = [2, 3]\n{judged_by}{FASTSUM}'
+        assert len({case.reference_id for case in scenario(text).cases()}) == references
+
+
 def test_a_case_of_scores_is_what_it_was():
     """Rows that were measured before there was training are not measured again."""
     case = Case.model_validate({"source": {"kind": "synthetic"}, "params": {}, "backend": "exact"})
