@@ -109,6 +109,8 @@ class Case(Frozen):
             raise ValueError('training belongs to the task "training", and to it alone')
         if isinstance(self.source, COMPOUNDS) != trained:
             raise ValueError(f'source {self.source.kind!r} is not one for task = "{self.task}"')
+        if trained and self.dtype != "float32":
+            raise ValueError(f"dtype is {self.dtype}; models are trained in float32")
         if self.backend in FOILS and not trained:
             raise ValueError(f'{self.backend} is for task = "training" only')
         if self.training and (self.training.arm == "gene-mse") != (self.backend == NoPathwayLoss.name):

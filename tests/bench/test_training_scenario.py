@@ -5,6 +5,7 @@ import pytest
 from dgsea_bench import InputError
 from dgsea_bench.bench.case import Case, case_backend, contestant
 from dgsea_bench.bench.scenario_files import read_scenario
+from dgsea_bench.bench.spec import Spec
 from dgsea_bench.bench.sweep import plan_sweep
 
 HEAD = 'name = "mine"\nsummary = "A test."\ntask = "training"\n'
@@ -60,6 +61,17 @@ def test_a_backend_limited_to_some_seeds_is_skipped_beyond_them_and_says_so(scen
     text = f'{GRID}arm = "hybrid"\nseed = [3, 1, 4]\n[[backends]]\nname = "exact"\nseeds = 2\n'
     found = {case.training.seed: case.skip for case in scenario(text).cases()}
     assert found == {3: None, 1: None, 4: "the scenario limits exact to 2 seeds"}
+
+
+def test_a_limit_of_seeds_stays_when_a_backend_is_asked_for_with_knobs(scenario):
+    limited = scenario(f'{GRID}arm = "hybrid"\nseed = [0, 1]\n[[backends]]\nname = "nyswin"\nseeds = 1\n')
+    for label in ("nyswin", "nyswin[anchors=128]"):
+        assert [case.skip is None for case in limited.with_backends([label]).cases()] == [True, False]
+
+
+def test_models_are_trained_where_their_cases_run(scenario):
+    (case,) = scenario(f'{GRID}arm = "gene-mse"\ndevice = "cuda:1"\n{FASTSUM}').cases()
+    assert Spec(task="reference", case=case).device == Spec(case=case).device == "cuda:1"
 
 
 def test_a_grid_may_have_backends_of_its_own(scenario):
@@ -128,6 +140,7 @@ def test_a_foil_is_a_contestant_of_training_alone(scenario):
         ('arm = "hybrid"\nbackends = ["exakt"]', "'exakt' is not among [[backends]]: fastsum"),
         ('arm = "hybrid"\nbackends = []', "backends is []"),
         ("seed = 0", "arm is missing"),
+        ('arm = "hybrid"\ndtype = "float64"', "dtype is float64; models are trained in float32"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(refusal, text, said):
