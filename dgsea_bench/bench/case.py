@@ -18,7 +18,6 @@ from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.compound_sources import CompoundsSource, SimulatedCompoundsSource
 from dgsea_bench.data.problem import Problem
-from dgsea_bench.data.source_parts import input_sha256
 from dgsea_bench.data.sources import L1000Source, RankingSource, SyntheticSource
 
 MEASUREMENT_VERSION = 2
@@ -136,9 +135,8 @@ class Case(Frozen):
 
     @cached_property
     def inputs(self) -> dict[str, str]:
-        """sha256 of each file that is read, as it was when this was first asked."""
-        sets = self.training.files if self.training else []
-        return {**self.source.input_hashes(), **{name: input_sha256(name) for name in sets}}
+        """sha256 of each file or model that is read, as it was when this was first asked."""
+        return {**self.source.input_hashes(), **(self.training.input_hashes if self.training else {})}
 
     @cached_property
     def case_id(self) -> str:

@@ -113,6 +113,22 @@ def test_who_is_judged_by_other_sets_of_a_file_shares_no_model(scenario, tmp_pat
         assert len({case.reference_id for case in scenario(text).cases()}) == references
 
 
+def test_an_encoder_in_a_folder_counts_by_its_files_not_by_where_they_lie(scenario, tmp_path):
+    def identity(folder, weights):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "model.safetensors").write_text(weights)
+        (tmp_path / folder / "notes.md").write_text(folder)
+        text = f'{GRID}arm = "hybrid"\nencoder = "chemberta:{tmp_path / folder}"\n{FASTSUM}'
+        (case,) = scenario(text).cases()
+        return case.case_id, case.reference_id
+
+    before = identity("here", "1, 2")
+    assert identity("there", "1, 2") == before
+    changed = identity("here", "1, 2, 3")
+    assert changed[0] != before[0]
+    assert changed[1] != before[1]
+
+
 def test_a_case_of_scores_is_what_it_was():
     """Rows that were measured before there was training are not measured again."""
     case = Case.model_validate({"source": {"kind": "synthetic"}, "params": {}, "backend": "exact"})
