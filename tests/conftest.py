@@ -47,7 +47,7 @@ settings.register_profile("default", deadline=None, derandomize=True, max_exampl
 settings.load_profile("default")
 
 
-LONGEST_FIRST = ("backends", "bench", "tests", "report", "data", "kernels", "core")
+LONGEST_FIRST = ("backends", "bench", "tests", "report", "data", "study", "kernels", "core")
 """Folders of tests, those with files that take minutes before those with many that take seconds."""
 
 

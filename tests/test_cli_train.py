@@ -75,6 +75,16 @@ def test_a_study_is_trained_reported_and_not_trained_again(call, here, scenario)
     assert len(rows(here / "reports" / "mine")) == 4
 
 
+def test_a_study_that_cannot_begin_says_why_in_every_row(call, here, scenario):
+    code, _, _ = call("train", scenario(), "--set", "compounds=20", "--set", "seed=0")
+    found = rows(here / "reports" / "mine")
+    assert code == 1
+    assert [row["status"] for row in found] == ["failed", "failed"]
+    for row in found:
+        assert "no model could be trained on genes alone" in row["reason"]
+        assert "3 of 20 compounds are for validation, and 5 are the fewest" in row["reason"]
+
+
 def test_a_dry_run_shows_arms_and_seeds(call, here, scenario):
     code, printed, complaint = call("train", scenario('pathways = "random"'), "--dry-run", "--set", "seed=7")
     assert (code, complaint) == (0, "")

@@ -12,13 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from dgsea_bench.backends import Backend, Exact, get_backend
 from dgsea_bench.bench.foils import FOILS, NoPathwayLoss
-from dgsea_bench.bench.training import OF_THE_ARM, Training
+from dgsea_bench.bench.training import Training
 from dgsea_bench.bench.witnesses import WITNESSES, Witness
 from dgsea_bench.core.errors import InputError
 from dgsea_bench.core.params import EnrichmentParams, NullParams
 from dgsea_bench.data.compound_sources import CompoundsSource, SimulatedCompoundsSource
 from dgsea_bench.data.problem import Problem
-from dgsea_bench.data.source_parts import input_sha256
 from dgsea_bench.data.sources import L1000Source, RankingSource, SyntheticSource
 
 MEASUREMENT_VERSION = 2
@@ -109,6 +108,8 @@ class Case(Frozen):
             raise ValueError('training belongs to the task "training", and to it alone')
         if isinstance(self.source, COMPOUNDS) != trained:
             raise ValueError(f'source {self.source.kind!r} is not one for task = "{self.task}"')
+        if trained and self.dtype != "float32":
+            raise ValueError(f"dtype is {self.dtype}; models are trained in float32")
         if self.backend in FOILS and not trained:
             raise ValueError(f'{self.backend} is for task = "training" only')
         if self.training and (self.training.arm == "gene-mse") != (self.backend == NoPathwayLoss.name):
@@ -134,9 +135,8 @@ class Case(Frozen):
 
     @cached_property
     def inputs(self) -> dict[str, str]:
-        """sha256 of each file that is read, as it was when this was first asked."""
-        sets = self.training.files if self.training else []
-        return {**self.source.input_hashes(), **{name: input_sha256(name) for name in sets}}
+        """sha256 of each file or model that is read, as it was when this was first asked."""
+        return {**self.source.input_hashes(), **(self.training.input_hashes if self.training else {})}
 
     @cached_property
     def case_id(self) -> str:
@@ -153,9 +153,8 @@ class Case(Frozen):
         task ``"training"`` it is the model that is trained on genes alone, and what arms are judged by.
         """
         if self.training:
-            shared = self.training.model_dump(mode="json", exclude=set(OF_THE_ARM))
             places = self.model_dump(mode="json", include={"source", "dtype", "device", "threads"})
-            return _digest({**places, "training": shared, "version": MEASUREMENT_VERSION}, self.inputs)
+            return _digest({**places, "training": self.training.shared, "version": MEASUREMENT_VERSION}, self.inputs)
         content = self.model_dump(mode="json", include={"source", "params", "dtype"})
         content |= {"limit": self.measure.reference_max_genes, "version": MEASUREMENT_VERSION}
         if self.measure.reference_max_terms is not None:

@@ -141,7 +141,7 @@ class Scenario(Frozen):
 
         Args:
             labels: a name stands for all that the scenario has of that name, or for its defaults if it has none; a
-                label such as ``nyswin[anchors=128]`` for exactly these knobs. Limits of genes stay.
+                label such as ``nyswin[anchors=128]`` for exactly these knobs. Limits of genes and seeds stay.
 
         Raises:
             InputError: a label that cannot be read, or an unknown name or knob.
@@ -163,8 +163,11 @@ class Scenario(Frozen):
         if knobs is None:
             return mine or [BackendEntry(name=name)]
         same = [entry for entry in mine if (name, knobs) in entry.variants()]
-        limits = [entry.max_genes for entry in same or mine if entry.max_genes is not None]
-        return [BackendEntry(name=name, max_genes=min(limits, default=None), **knobs)]
+        genes, seeds = (
+            min((limit for entry in same or mine if (limit := getattr(entry, field)) is not None), default=None)
+            for field in ("max_genes", "seeds")
+        )
+        return [BackendEntry(name=name, max_genes=genes, seeds=seeds, **knobs)]
 
     def with_axes(self, values: Mapping[str, Any]) -> "Scenario":
         """The same with these values of axes in the place of its own, in every grid whose source knows the axis.

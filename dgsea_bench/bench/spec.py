@@ -38,8 +38,8 @@ class Spec(BaseModel):
 
     @property
     def device(self) -> str:
-        """Where the work is done: a truth is computed on the processor, wherever the case runs."""
-        return "cpu" if self.task == "reference" else self.case.device
+        """Where the work is done: a truth is computed on the processor, but models are trained where the case runs."""
+        return "cpu" if self.task == "reference" and self.case.training is None else self.case.device
 
     @property
     def is_timed(self) -> bool:

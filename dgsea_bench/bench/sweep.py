@@ -27,6 +27,7 @@ from dgsea_bench.core.errors import InputError
 PATIENCE = 5.0
 """Seconds without a result, after which the engine is asked whether anything goes on."""
 NO_TRUTH = "the truth could not be computed"
+NO_MODEL = "no model could be trained on genes alone, with which all others are compared"
 Timing = Literal["alone", "together", "none"]
 """Cases that are timed have their machine for themselves; or run beside others; or nothing is timed."""
 
@@ -193,7 +194,7 @@ class _Progress:
             case.case_id: case for case in plan.pending if not plan.is_finished(case, self.known.get(case.case_id))
         }
         self.running: dict[Future[Outcome], Spec] = {}
-        self.without_truth: dict[str, str] = {}
+        self.without_truth: dict[str, Outcome] = {}
         self.lines = Lines(plan.cases)
         self.truths = {case.case_id: _case_of_truth(case) for case in plan.pending}
         self.lines_of_truths = Lines(list({case.case_id: case for case in self.truths.values()}.values()))
@@ -237,8 +238,11 @@ class _Progress:
         reference = self.directory.reference(case)
         hopeless = None if reference.is_file() else self.lines_of_truths.reason_to_skip(self.truths[case.case_id])
         if hopeless:
-            self.without_truth.setdefault(case.reference_id, f"{NO_TRUTH}: {hopeless}")
-        if case.reference_id in self.without_truth or reference.is_file():
+            self._give_up_truth(case, Outcome("skipped", hopeless, {}, {}, *describe_environment()))
+        if case.training and case.reference_id in self.without_truth:
+            del self.waiting[case.case_id]
+            self._finish(case, self.without_truth[case.reference_id])
+        elif case.reference_id in self.without_truth or reference.is_file():
             del self.waiting[case.case_id]
             truth = reference.read_bytes() if reference.is_file() else None
             self._submit("case", case, truth)
@@ -281,12 +285,17 @@ class _Progress:
         if outcome.status == "done":
             self.directory.save_reference(case, outcome.files[TRUTH])
         else:
-            self.without_truth[case.reference_id] = f"{NO_TRUTH}: {outcome.reason}"
+            self._give_up_truth(case, outcome)
+
+    def _give_up_truth(self, case: Case, outcome: Outcome) -> None:
+        """What became of a truth that others wait for; cases of training have nothing to begin with without it."""
+        told = replace(outcome, reason=f"{NO_MODEL if case.training else NO_TRUTH}: {outcome.reason}")
+        self.without_truth.setdefault(case.reference_id, told)
 
     def _finish(self, case: Case, outcome: Outcome) -> None:
         """A row for a case, on disk unless it says what the last one said."""
         if case.reference_id in self.without_truth and outcome.status == "done":
-            why = self.without_truth[case.reference_id]
+            why = self.without_truth[case.reference_id].reason
             flags = [*outcome.fields.get("flags", []), f"errors are unknown: {why}"]
             outcome = replace(outcome, fields={**outcome.fields, "without_truth": why, "flags": flags})
         row = Row.of_case(case, outcome, self.plan.scenario.name)

@@ -1,11 +1,14 @@
 """What a training case is: which model is trained on which loss, with which data held back, and how it is judged."""
 
-from typing import Literal, get_args
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from dgsea_bench.core.errors import did_you_mean
 from dgsea_bench.data.named_pathways import RANDOM
+from dgsea_bench.data.source_parts import input_sha256, model_files
 from dgsea_bench.data.sources import DIRECTIONAL
 
 Arm = Literal["gene-mse", "dgsea", "hybrid"]
@@ -20,7 +23,8 @@ class TrainingSettings(BaseModel):
         batch, learning_rate, weight_decay, clip: of AdamW; the gradient's norm is cut at `clip`.
         fine_tune_learning_rate: of a hybrid, which begins where the loss on genes ended.
         epochs, fine_tune_epochs: passes through the training set, at most.
-        patience: training ends after so many epochs, once the warm-up is over, that bring no better validation loss.
+        patience: training ends after so many epochs, once the warm-up is over, that are no better on validation:
+            in the loss, or of a hybrid in the correlation of pathways.
         warmup_steps: steps over which the weight of a hybrid's pathway loss rises from 0.
         weights: of the pathway loss in a hybrid (the paper's λ); one is chosen on the validation set.
         most_gene_correlation_lost: against the loss on genes, on the validation set, by a weight that may be chosen.
@@ -101,9 +105,27 @@ class Training(TrainingSettings):
         """Files of gene sets that are read."""
         return [name for name in dict.fromkeys((self.pathways, self.judged_by)) if name not in (DIRECTIONAL, RANDOM)]
 
+    @property
+    def input_hashes(self) -> dict[str, str]:
+        """sha256 of each file of gene sets, and of the model that encodes SMILES where it lies in a folder.
+
+        Raises:
+            InputError: a file that is missing or cannot be read.
+        """
+        folder = Path(self.encoder.partition(":")[2]).expanduser()
+        of_model = ":" in self.encoder and folder.is_dir()
+        model = {self.encoder: sha256(model_files(folder).encode()).hexdigest()} if of_model else {}
+        return {name: input_sha256(name) for name in self.files} | model
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What the model that is trained on genes alone depends on, or what arms are judged by."""
+        unheeded = {"min_size"} if self.judged_by == DIRECTIONAL else set()
+        return self.model_dump(mode="json", exclude={*OF_THE_ARM, *unheeded})
+
 
 TRAINING_AXES = [name for name in Training.model_fields if name not in TrainingSettings.model_fields]
 """What a scenario may cross; the settings are the same for all of its cases."""
-OF_THE_ARM = ("arm", "pathways", "min_size", "weights", "warmup_steps", "fine_tune_epochs", "fine_tune_learning_rate",
+OF_THE_ARM = ("arm", "pathways", "weights", "warmup_steps", "fine_tune_epochs", "fine_tune_learning_rate",
               "most_gene_correlation_lost", "resamples")  # fmt: skip
-"""What neither the model that is trained on genes alone depends on, nor what arms are judged by."""
+"""What is an arm's own; see `Training.shared`."""

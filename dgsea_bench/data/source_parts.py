@@ -13,6 +13,9 @@ from dgsea_bench.core.files import sha256_of
 from dgsea_bench.data.places import locate
 from dgsea_bench.data.profiles import Value
 
+OF_MODELS = (".safetensors", ".bin", ".json", ".txt", ".model")
+"""Endings of the files that models and tokenizers are made of."""
+
 
 class SourceModel(BaseModel):
     """A table of a scenario that says where a problem comes from."""
@@ -78,6 +81,16 @@ def input_sha256(path: str) -> str:
         return _known_sha256(file, found.st_size, found.st_mtime_ns)
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def model_files(folder: Path) -> str:
+    """A line for each file of a pretrained model and its tokenizer: name and checksum.
+
+    Raises:
+        InputError: one cannot be read.
+    """
+    files = sorted(path for path in folder.iterdir() if path.suffix in OF_MODELS and path.is_file())
+    return "\n".join(f"{path.name} {input_sha256(str(path))}" for path in files)
 
 
 @cache

@@ -289,7 +289,9 @@ def _experiment(run: Run, row: Row) -> Experiment:
     rest = {name: value for name, value in settings.items() if name not in TOLD_BY_NAME}
     rest |= {f"source {name}": value for name, value in row.case.get("source", {}).items()}
     rest |= {name: row.case[name] for name in ("dtype", "device", "threads") if name in row.case}
-    rest |= {f"sha256 of {run.file_names.get(path, path)}": digest[:12] for path, digest in row.inputs.items()}
+    own_file = settings.get("pathways") if settings.get("pathways") != settings.get("judged_by") else None
+    files = {path: digest[:12] for path, digest in row.inputs.items() if path != own_file}
+    rest |= {f"sha256 of {run.file_names.get(path, path)}": digest for path, digest in files.items()}
     return Experiment(
         run,
         row.label,

@@ -167,8 +167,8 @@ class Baseline:
         write_whole(path, written.getvalue())
 
     @classmethod
-    def load(cls, path: Path, study: Study) -> "Baseline":
-        """Read what `save` wrote: tensors alone, whatever is in the file.
+    def load(cls, path: Path, study: Study, called: str) -> "Baseline":
+        """Read what `save` wrote: tensors alone, whatever is in the file, which messages name as it is `called`.
 
         Raises:
             InputError: the file is something else, or damaged.
@@ -180,9 +180,8 @@ class Baseline:
             judge = Judge.with_scales(study.judged, content["scales"], study.training.permutations)
             parts = [_from_tensors(content[name]) for name in ("validation", "test")]
         except Exception as error:
-            reason = (str(error).splitlines() or ["it says nothing more"])[0][:200]
-            problem = f"{type(error).__name__}: {reason}"
-            raise InputError(f"{path}: is no model that this program saved ({problem}); --fresh trains anew") from None
+            problem = f"is no model that this program saved ({type(error).__name__})"
+            raise InputError(f"{called}: {problem}; remove that file and train with --retry failed") from None
         return cls(trained, judge, *parts)
 
 

@@ -40,7 +40,8 @@ def measure_arm(case: Case, baseline_file: Path, details: Path) -> dict[str, Any
     if reason:
         return {"status": "skipped", "reason": reason}
     study = Study.of(case)
-    setup = Setup.of(case, study, Baseline.load(baseline_file, study))
+    baseline = Baseline.load(baseline_file, study, f"references/{case.reference_id}.pt")
+    setup = Setup.of(case, study, baseline)
     arm = train_arm(setup)
     metrics = {name: float(value[0]) for name, value in arm.test.measures().items()}
     metrics |= {"steps": arm.steps, "chosen_weight": arm.weight, "epoch_seconds": _epoch_seconds(arm.epochs)}

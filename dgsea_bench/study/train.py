@@ -167,7 +167,7 @@ Cost = Callable[[Mapping[str, float]], float]
 
 
 def validation_loss(genes: float, weight: float) -> Cost:
-    """The loss itself, with the full weight of pathways from the start."""
+    """The loss with the full weight of pathways, whose scores are those of the judge of all arms, not of training."""
 
     def cost(found: Mapping[str, float]) -> float:
         pathways = weight * found["validation_trained_mse"] if weight else 0.0

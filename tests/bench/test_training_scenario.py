@@ -5,6 +5,7 @@ import pytest
 from dgsea_bench import InputError
 from dgsea_bench.bench.case import Case, case_backend, contestant
 from dgsea_bench.bench.scenario_files import read_scenario
+from dgsea_bench.bench.spec import Spec
 from dgsea_bench.bench.sweep import plan_sweep
 
 HEAD = 'name = "mine"\nsummary = "A test."\ntask = "training"\n'
@@ -62,6 +63,17 @@ def test_a_backend_limited_to_some_seeds_is_skipped_beyond_them_and_says_so(scen
     assert found == {3: None, 1: None, 4: "the scenario limits exact to 2 seeds"}
 
 
+def test_a_limit_of_seeds_stays_when_a_backend_is_asked_for_with_knobs(scenario):
+    limited = scenario(f'{GRID}arm = "hybrid"\nseed = [0, 1]\n[[backends]]\nname = "nyswin"\nseeds = 1\n')
+    for label in ("nyswin", "nyswin[anchors=128]"):
+        assert [case.skip is None for case in limited.with_backends([label]).cases()] == [True, False]
+
+
+def test_models_are_trained_where_their_cases_run(scenario):
+    (case,) = scenario(f'{GRID}arm = "gene-mse"\ndevice = "cuda:1"\n{FASTSUM}').cases()
+    assert Spec(task="reference", case=case).device == Spec(case=case).device == "cuda:1"
+
+
 def test_a_grid_may_have_backends_of_its_own(scenario):
     text = f'{GRID}arm = "hybrid"\nbackends = ["exact"]\n{GRID}arm = "dgsea"\n{FASTSUM}[[backends]]\nname = "exact"\n'
     found = {(case.training.arm, case.backend) for case in scenario(text).cases()}
@@ -93,6 +105,30 @@ name = "nyswin"
     assert longer.reference_id != cases[0].reference_id
 
 
+def test_who_is_judged_by_other_sets_of_a_file_shares_no_model(scenario, tmp_path):
+    (tmp_path / "mine.gmt").write_text("few\t\tTP53\tCDKN1A\nmany\t\tTP53\tCDKN1A\tCCNB2\n")
+    by_file = f'judged_by = "{tmp_path / "mine.gmt"}"\n'
+    for judged_by, references in ((by_file, 2), ("", 1)):
+        text = f'{GRID}arm = "hybrid"\nmin_size = [2, 3]\n{judged_by}{FASTSUM}'
+        assert len({case.reference_id for case in scenario(text).cases()}) == references
+
+
+def test_an_encoder_in_a_folder_counts_by_its_files_not_by_where_they_lie(scenario, tmp_path):
+    def identity(folder, weights):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "model.safetensors").write_text(weights)
+        (tmp_path / folder / "notes.md").write_text(folder)
+        text = f'{GRID}arm = "hybrid"\nencoder = "chemberta:{tmp_path / folder}"\n{FASTSUM}'
+        (case,) = scenario(text).cases()
+        return case.case_id, case.reference_id
+
+    before = identity("here", "1, 2")
+    assert identity("there", "1, 2") == before
+    changed = identity("here", "1, 2, 3")
+    assert changed[0] != before[0]
+    assert changed[1] != before[1]
+
+
 def test_a_case_of_scores_is_what_it_was():
     """Rows that were measured before there was training are not measured again."""
     case = Case.model_validate({"source": {"kind": "synthetic"}, "params": {}, "backend": "exact"})
@@ -120,6 +156,7 @@ def test_a_foil_is_a_contestant_of_training_alone(scenario):
         ('arm = "hybrid"\nbackends = ["exakt"]', "'exakt' is not among [[backends]]: fastsum"),
         ('arm = "hybrid"\nbackends = []', "backends is []"),
         ("seed = 0", "arm is missing"),
+        ('arm = "hybrid"\ndtype = "float64"', "dtype is float64; models are trained in float32"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(refusal, text, said):

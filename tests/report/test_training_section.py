@@ -242,6 +242,12 @@ def test_controls_are_told(tmp_path):
     assert "straight-through" not in answer
 
 
+def test_what_is_trained_with_sets_of_a_file_stands_beside_the_rest_of_its_study(tmp_path):
+    other = model("exact", pathways="mine.gmt").model_copy(update={"inputs": {"mine.gmt": "ab" * 32}})
+    (found,) = studies(read(tmp_path, [*study(("exact",), seeds=(0,)), other]))
+    assert {each.variant.pathways for each in found.trained} == {"directional", "mine.gmt"}
+
+
 def test_gains_on_their_own_gene_sets_are_told(tmp_path):
     row = model("exact", pathways="random")
     row.metrics.update(own_correlation=0.4, baseline_own_correlation=0.3, gain_own_correlation=0.1)

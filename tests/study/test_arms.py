@@ -128,7 +128,7 @@ def test_pathways_alone_are_trained_from_the_start(measured, baseline_file, tmp_
 
 def test_what_a_baseline_saves_is_what_it_was(baseline_file):
     study = Study.of(case())
-    fresh, again = compute_baseline(case()), Baseline.load(baseline_file, study)
+    fresh, again = compute_baseline(case()), Baseline.load(baseline_file, study, "kept")
     for name, value in fresh.trained.state.items():
         assert torch.equal(value, again.trained.state[name])
     told = (each.trained.epochs.drop(columns="seconds") for each in (fresh, again))
@@ -146,11 +146,12 @@ class Harmful:
 def test_a_file_that_is_no_model_is_refused_and_runs_nothing(content, tmp_path, capsys):
     file = tmp_path / "baseline.pt"
     file.write_bytes(content)
-    with pytest.raises(dg.InputError, match=r"baseline\.pt: is no model .*; --fresh trains anew"):
-        Baseline.load(file, Study.of(case()))
+    here = rf"^references/{case().reference_id}\.pt: is no model that this program saved .*; remove that file"
+    with pytest.raises(dg.InputError, match=here):
+        measure_arm(case(), file, tmp_path)
     torch.save({"state": Harmful()}, file)
     with pytest.raises(dg.InputError, match="is no model that this program saved"):
-        Baseline.load(file, Study.of(case()))
+        Baseline.load(file, Study.of(case()), "kept")
     assert capsys.readouterr().out == ""
 
 

@@ -19,8 +19,9 @@ import torch
 from jaxtyping import Float32
 
 from dgsea_bench.core.errors import InputError
-from dgsea_bench.core.files import sha256_of, write_whole
+from dgsea_bench.core.files import write_whole
 from dgsea_bench.data.places import cache_folder
+from dgsea_bench.data.source_parts import model_files
 from dgsea_bench.study.predictors.encoder import EXTRA, Encoder
 
 CHEMBERTA = "chemberta"
@@ -30,8 +31,6 @@ KEPT = "features"
 FEATURES, TRUNCATED = "features", "truncated"
 VERSION = 1
 """Of what is kept: another one when the same model and SMILES give other features."""
-READ = (".safetensors", ".bin", ".json", ".txt", ".model")
-"""Endings of the files that models and tokenizers are made of."""
 DAMAGED = (
     *(OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, MemoryError, SyntaxError),
     *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError),
@@ -106,9 +105,8 @@ class ChemBerta(Encoder):
     def _identity(self) -> str:
         if not self._local:
             return f"{self._where}@{self._commit}"
-        files = sorted(path for path in Path(self._where).iterdir() if path.suffix in READ and path.is_file())
         with self._told():
-            return "\n".join(f"{path.name} {sha256_of(path)}" for path in files)
+            return model_files(Path(self._where))
 
     def _compute(self, smiles: Sequence[str]) -> tuple[np.ndarray, int]:
         tokenizer, model = self._load()
