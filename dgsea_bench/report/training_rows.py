@@ -341,3 +341,15 @@ def finished(found: Iterable[Study]) -> bool:
 def short(metric: str) -> str:
     """``pathway correlation``, ``pathway MSE``."""
     return " ".join(word.upper() if word in ABBREVIATED else word for word in metric.split("_"))
+
+
+def continued(experiment: Experiment, name: str = PATHWAY) -> dict[int, float]:
+    """Seed -> what a hybrid gains on test compounds at λ 0, trained on without a pathway loss; where that was tried."""
+    found = {}
+    for seed, before in experiment.known(f"baseline_{name}").items():
+        table = experiment.run.details(experiment.rows[seed], "weights")
+        if table is not None:
+            at_zero = table[(table["weight"] == 0) & (table["split"] == "test")]
+            for value in at_zero[name].dropna():
+                found[seed] = float(value) - before
+    return found

@@ -24,6 +24,7 @@ from dgsea_bench.report.training_rows import (
     Estimate,
     Experiment,
     Study,
+    continued,
     difference,
     in_seeds,
     shared_seeds,
@@ -39,11 +40,32 @@ def study_sentences(study: Study) -> list[str]:
         _check_sentence(reference),
         *_backend_sentences(study, reference),
         *_temperature_sentences(study, reference),
+        *_continued_sentences(study, reference),
         *_control_sentences(study),
         *_alone_sentences(study),
         *_foil_sentences(study, reference),
     ]
     return [f"{_prefix(study)}{said[0]}", *said[1:], *not_trained(study)]
+
+
+def _continued_sentences(study: Study, reference: Experiment) -> list[str]:
+    """What a hybrid gains by training on and by the choice of an epoch alone, without a pathway loss: at λ 0."""
+    said = []
+    for each in (reference, *[other for other in study.of_variant(reference.variant) if other is not reference]):
+        found = continued(each)
+        gain = each.gain(PATHWAY, tuple(found)) if found else None
+        if gain is not None and not each.is_foil:
+            alone = sum(found.values()) / len(found)
+            said.append(
+                f"{wording.change(alone)} of {wording.change(gain.value)} with {each.label} "
+                f"({wording.plural(len(found), 'seed')})"
+            )
+    if not said:
+        return []
+    return [
+        "A hybrid trains on, and its epoch is chosen by pathways: that alone, at λ 0, changes pathway correlation by "
+        f"{wording.listed(said)}; the rest is the pathway loss (test compounds, no interval)."
+    ]
 
 
 def _prefix(study: Study) -> str:

@@ -27,7 +27,7 @@ from dgsea_bench.report.comparison import Names, render_comparison
 from dgsea_bench.report.reading import read_runs
 from dgsea_bench.report.training_answer import training_answer
 from dgsea_bench.report.training_check import conclude
-from dgsea_bench.report.training_rows import difference, experiments, studies
+from dgsea_bench.report.training_rows import continued, difference, experiments, studies
 from dgsea_bench.report.training_words import study_sentences
 
 WORSE = {"pathway_correlation": -0.03, "pathway_sign_accuracy": -0.01, "pathway_mse": 0.1}
@@ -151,6 +151,19 @@ def test_a_gain_of_nothing_fails_and_no_backend_changes_that(tmp_path):
     assert "improves" not in answer + said
     assert "no other backend changes that" in answer
     assert "the check fails" in said
+
+
+def test_what_training_on_without_a_pathway_loss_gains_is_told_apart(tmp_path):
+    run = read(tmp_path, study(("exact",), seeds=(0, 1)))
+    (hybrid,) = [each for each in studies(run)[0].trained if each.label == "exact"]
+    wanted = {}
+    for seed, row in hybrid.rows.items():
+        table = run.details(row, "weights")
+        at_zero = table[(table["weight"] == 0) & (table["split"] == "test")]["pathway_correlation"].item()
+        wanted[seed] = at_zero - row.metrics["baseline_pathway_correlation"]
+    assert continued(hybrid) == pytest.approx(wanted)
+    (said,) = [text for text in study_sentences(studies(run)[0]) if "at λ 0" in text]
+    assert "with exact (2 seeds); the rest is the pathway loss" in said
 
 
 def test_a_loss_that_harms_is_told(tmp_path):
