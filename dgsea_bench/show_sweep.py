@@ -36,11 +36,14 @@ def show_plan(plan: Plan, *, list_cases: bool) -> None:
     already = f", {finished} of them measured before (--fresh measures anew)" if finished else ""
     say(f"  {wording.plural(len(plan.cases), 'case')}{already}; results in {plan.directory.path}")
     if list_cases:
-        table = Table(Column("case", no_wrap=True), Column("backend", no_wrap=True), "problem", "threads", "state")
+        common, names = _apart([_parts(case) for case in plan.cases])
+        columns = (Column("case", no_wrap=True), Column("backend", no_wrap=True), "problem", "threads", "state")
+        title = escape(f"all on {common}") if common and any(names) else None
+        table = Table(*columns, title=title, title_justify="left")
         pending = {case.case_id for case in plan.pending}
-        for case in plan.cases:
+        for case, name in zip(plan.cases, names):
             state = case.skip or ("" if case.case_id in pending else "measured before")
-            table.add_row(case.case_id, escape(case.label), escape(describe(case)), str(case.threads), escape(state))
+            table.add_row(case.case_id, escape(case.label), escape(name or common), str(case.threads), escape(state))
         out.print(table)
 
 
@@ -100,10 +103,14 @@ def _say_what_is_amiss(rows: Sequence[Row]) -> None:
     failed = [(row, f"{row.status}: {row.reason}") for row in rows if row.status in FAILURES]
     flagged = [(row, f"flagged: {flag}") for row in rows if row.status == "done" for flag in row.flags]
     for told in (failed, flagged):
-        for row, text in told[:MOST_TOLD]:
-            say(f"{row.label} on {describe(Case.model_validate(row.case))}: {text}")
-        if len(told) > MOST_TOLD:
-            say(f"… and {len(told) - MOST_TOLD:,} more, in the report")
+        by_text: dict[str, list[Row]] = {}
+        for row, text in told:
+            by_text.setdefault(text, []).append(row)
+        for text, alike in list(by_text.items())[:MOST_TOLD]:
+            where = f"{alike[0].label} on {describe(Case.model_validate(alike[0].case))}"
+            say(f"{where if len(alike) == 1 else f'{len(alike):,} cases'}: {text}")
+        if len(by_text) > MOST_TOLD:
+            say(f"… and {sum(len(rows) for rows in list(by_text.values())[MOST_TOLD:]):,} more, in the report")
 
 
 class _Watcher(Bar, Observer):
@@ -179,7 +186,7 @@ def _parts(case: Case) -> list[str]:
 
 def _of_training(training: Training) -> list[str]:
     """``hybrid``, ``on random pathways``, ``seed 3``, what is not as by default."""
-    arm = {"gene-mse": "gene MSE only", "dgsea": "pathway loss only"}.get(training.arm, training.arm)
+    arm = {"gene-mse": "genes alone", "dgsea": "dGSEA alone"}.get(training.arm, training.arm)
     on = [] if training.pathways == training.judged_by else [f"on {training.pathways} pathways"]
     judged = [] if training.judged_by == DIRECTIONAL else [f"judged by {training.judged_by}"]
     encoder = [] if training.encoder == "morgan" else [training.encoder]
@@ -188,7 +195,11 @@ def _of_training(training: Training) -> list[str]:
 
 def told_apart(rows: Sequence[Row]) -> tuple[str, list[str]]:
     """What the problems of all rows have in common, and of each row what they have not."""
-    problems = [_parts_of_row(row) for row in rows]
+    return _apart([_parts_of_row(row) for row in rows])
+
+
+def _apart(problems: Sequence[list[str]]) -> tuple[str, list[str]]:
+    """What all have in common, and of each what they have not."""
     common = [part for part in problems[0] if all(part in other for other in problems)]
     return ", ".join(common), [", ".join(part for part in problem if part not in common) for problem in problems]
 
@@ -244,8 +255,8 @@ def _significance_cells(metrics: dict[str, float]) -> list[str]:
 
 def _training_cells(metrics: dict[str, float]) -> list[str]:
     ends = [metrics.get(f"gain_pathway_correlation_{end}") for end in ("low", "high")]
-    interval = " to ".join(wording.share(end) for end in ends if end is not None)
-    gain = _known(wording.share, metrics.get("gain_pathway_correlation"))
+    interval = " to ".join(wording.change(end) for end in ends if end is not None)
+    gain = _known(wording.change, metrics.get("gain_pathway_correlation"))
     return [
         _known(wording.share, metrics.get("gene_correlation")),
         _known(wording.share, metrics.get("pathway_correlation")),
@@ -269,9 +280,9 @@ SUMMARIES: dict[str, tuple[tuple[str, ...], str, Callable[[dict[str, float]], li
     ),
     "training": (
         ("gene r", "pathway r", "gain (95 %)", "λ", "epoch"),
-        "Of the test compounds. gene r: mean correlation over genes. pathway r: of exact dNES across compounds, mean "
-        "over pathways; its gain over the loss on genes alone, with the interval of a paired bootstrap. λ: chosen on "
-        "the validation set. epoch: wall time.",
+        "Of the test compounds. gene r: correlation across genes, mean over compounds. pathway r: of exact dNES across "
+        "compounds, mean over pathways; its gain over the loss on genes alone, with the interval of a paired "
+        "bootstrap. λ: chosen on the validation set. epoch: wall time.",
         _training_cells,
     ),
 }

@@ -102,7 +102,7 @@ def test_a_scenario_that_trains_nothing_is_refused_and_those_that_do_are_named(r
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--set", "encoder=morgen"], "unknown features 'morgen'"),
+        (["--set", "encoder=morgen"], "unknown encoder 'morgen'"),
         (["--set", "arm=hybird"], "did you mean 'hybrid'"),
         (["--set", "genes=3"], "has no axis 'genes'"),
         (["--backends", "none"], "the arm"),

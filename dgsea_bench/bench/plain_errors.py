@@ -32,4 +32,5 @@ class plain_errors:  # noqa: N801 (a context manager reads as a verb)
             return f"{place} is missing"
         if isinstance(item["input"], dict):  # the message names the field and its value
             return str(message)
-        return f"{place}: {message} (found {item['input']!r})" if place else message
+        found = "" if repr(item["input"]) in message else f" (found {item['input']!r})"
+        return f"{place}: {message}{found}" if place else message

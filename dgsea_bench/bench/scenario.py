@@ -198,6 +198,8 @@ class Scenario(Frozen):
         ]
         if owners:
             return f"has no axis {axis!r}, which is a knob; write --backends '{owners[0]}[{axis}=…]'"
+        if "training" in self.tasks and axis in TrainingSettings.model_fields:
+            return f"has no axis {axis!r}, which all cases share: write it below [training] in a scenario file"
         why = ' with task = "enrichment"' if axis in NULL_AXES else ""
         return f"has no axis {axis!r}{why}; known: {', '.join(known)}{did_you_mean(axis, known)}"
 

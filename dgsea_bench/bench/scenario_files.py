@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from dgsea_bench.bench.case import MeasureSettings
 from dgsea_bench.bench.plain_errors import plain_errors
 from dgsea_bench.bench.scenario import Scenario
+from dgsea_bench.bench.training import TrainingSettings
 from dgsea_bench.core.errors import InputError, did_you_mean
 
 BUILT_IN = next(
@@ -29,7 +30,7 @@ def read_scenario(name_or_path: str | Path) -> Scenario:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: is not valid TOML: {error}") from None
-    for key, model in (("measure", MeasureSettings), (None, Scenario)):
+    for key, model in (("measure", MeasureSettings), ("training", TrainingSettings), (None, Scenario)):
         part = content if key is None else content.get(key, {})
         where = str(path) if key is None else f"{path}, [{key}]"
         with plain_errors(where, list(model.model_fields)):

@@ -10,6 +10,7 @@ from dgsea_bench.backends import OURS
 from dgsea_bench.bench.axes import AXES, NULL_AXES, PARAMETERS, PLACES
 from dgsea_bench.bench.case import Case, contestant, find_contestant
 from dgsea_bench.bench.spelling import parse_label, parse_value, split_outside, unquote
+from dgsea_bench.bench.training import TRAINING_AXES
 from dgsea_bench.core.errors import InputError, did_you_mean, shorten
 from dgsea_bench.data.profiles import in_words
 
@@ -17,7 +18,7 @@ SPACES = " \t\n"
 KEY = re.compile(r"[A-Za-z_][\w-]*")
 VALUES_SHOWN = 12
 KNOBS = [knob.name for kind in OURS.values() for knob in fields(kind)]
-KEYS = {"backend", "case_id", "task", "source", *itertools.chain(*AXES.values()), *NULL_AXES, *KNOBS}
+KEYS = {"backend", "case_id", "task", "source", *itertools.chain(*AXES.values()), *NULL_AXES, *TRAINING_AXES, *KNOBS}
 """What a case may have; knobs of plug-ins come on top."""
 
 
@@ -150,7 +151,8 @@ def _describe(case: Case) -> dict[str, Any]:
     params = {name: getattr(case.params, name) for name in PARAMETERS}
     null = {axis: getattr(case.null, field) for axis, field in NULL_AXES.items() if case.null is not None}
     places = {name: getattr(case, name) for name in PLACES}
-    found = {**names, **source, **params, **null, **places}
+    trained = {axis: getattr(case.training, axis) for axis in TRAINING_AXES if case.training is not None}
+    found = {**names, **source, **params, **null, **trained, **places}
     return {**found, **{knob: value for knob, value in asdict(contestant(case)).items() if knob not in found}}
 
 

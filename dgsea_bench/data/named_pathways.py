@@ -31,7 +31,12 @@ def named_pathways(name: str, genes: tuple[str, ...], *, min_size: int = 1, seed
         return directional_pathways(genes)
     if name == RANDOM:
         return random_pathways(directional_pathways(genes), seed)
-    return Pathways.of(GeneSets.from_dict(read_gmt(locate(name)), genes, min_size=min_size))
+    path = locate(name)
+    sets = read_gmt(path)
+    try:
+        return Pathways.of(GeneSets.from_dict(sets, genes, min_size=min_size))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def random_pathways(like: Pathways, seed: int) -> Pathways:

@@ -95,7 +95,9 @@ class PreparedFile(MatrixFile):
     def _provenance(self) -> dict[str, Any]:
         content = (self._file.schema_arrow.metadata or {}).get(PROVENANCE)
         if content is None:
-            raise InputError(f"{self.path}: was not made by `data prepare-l1000`: it does not say where it comes from")
+            raise InputError(
+                f"{self.path}: was not made by `data prepare-l1000`; a matrix of your own is a GCT, GCTX or h5ad file"
+            )
         found: dict[str, Any] = json.loads(content)
         return found
 

@@ -10,8 +10,9 @@ from dgsea_bench.report.training_words import settled, study_sentences
 
 QUESTION = "does the way of computing dGSEA change what training with it gains?"
 WHAT_IS_TRAINED = (
-    "A model predicts the scores of genes under compounds that it has not seen; dGSEA as an auxiliary loss asks it to "
-    "get pathways right too. Every model is judged by exact dNES and classical NES, whatever it was trained with."
+    "A model predicts the scores of genes under compounds that it has not seen. It is trained on genes alone, on "
+    "pathways alone (dGSEA alone), or on genes and then on both (hybrid: dGSEA as an auxiliary loss). Every model is "
+    "judged by exact dNES and classical NES, whatever it was trained with."
 )
 MOST_STUDIES = 2
 """So many are drawn; the tables hold them all."""

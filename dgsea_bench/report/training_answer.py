@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from dgsea_bench.report import wording
 from dgsea_bench.report.rows import Run
-from dgsea_bench.report.training_check import Conclusion, Outcome, conclude
+from dgsea_bench.report.training_check import ON_GENES, Conclusion, Outcome, conclude
 from dgsea_bench.report.training_rows import (
     GENE,
     GENES_ALONE,
@@ -98,14 +98,22 @@ def _of_reference(reference: Experiment) -> str:
     elif conclusion.passes is None:
         said = f"{what} {verdict_in_words(conclusion, CHECK)}"
     else:
-        said = (
-            f"{what} does not bear out the paper's conclusion{'' if conclusion.certain else ', though not for certain'}"
-        )
+        said = f"{what} {_falls_short(conclusion)}{'' if conclusion.certain else ', though not for certain'}"
     gain = reference.gain(PATHWAY)
     over = f"with {reference.label}, {_over(reference)}"
     if gain is None:
         return f"{said} ({over})"
     return f"{said} (pathway correlation {unbracketed(gain, INTERVAL)}, {over})"
+
+
+def _falls_short(conclusion: Conclusion) -> str:
+    """What is amiss, in words: too small a gain on pathways, a loss on genes, or both."""
+    on_genes = [outcome.criterion.metric in ON_GENES for outcome in conclusion.failing]
+    if all(on_genes):
+        return "improves pathway agreement but hurts gene-level accuracy"
+    if any(on_genes):
+        return "does not improve pathway agreement enough and hurts gene-level accuracy"
+    return "does not improve pathway agreement enough"
 
 
 def _over(experiment: Experiment) -> str:
@@ -130,7 +138,7 @@ def _of_others(study: Study, reference: Experiment) -> list[str]:
     backends = [each for each in study.of_variant(reference.variant) if each is not reference and not each.is_foil]
     said = [_changes(reference, backends, "no other backend changes that", _by_label)] if backends else []
     if not backends:
-        said.append("no other backend was trained with")
+        said.append("no other backend was trained")
     for each in (reference, *backends):
         if others := temperature_pairs(study, each):
             whose = "changes that" if each is reference else f"changes what {each.label} comes to"

@@ -45,6 +45,10 @@ CRITERIA = (
 )
 
 
+ON_GENES = (GENE, "top_gene_correlation")
+"""Metrics of the criteria that ask for no loss on genes; the others ask for a gain on pathways."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A criterion with the gain that it is held against; `holds` is None where that is not known."""

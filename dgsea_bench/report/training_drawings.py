@@ -228,6 +228,7 @@ def trades(items: Sequence[Trade], x_title: str, y_title: str, form: Form) -> st
 def _name_weights(axes: Axes, item: Trade) -> None:
     """The weight beside each point of the first path, those left out that would run into another."""
     placed: list[tuple[float, float]] = []
+    axes.autoscale_view()  # else places are those of empty axes
     for name, point in sorted(zip(item.names, item.path.points), key=lambda pair: pair[0] != item.names[0]):
         x, y = axes.transData.transform((point.x, point.y))
         if all(abs(x - other) > 46 or abs(y - level) > 15 for other, level in placed):

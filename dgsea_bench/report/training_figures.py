@@ -193,7 +193,8 @@ def _cost_figure(
     told = [f"{form(value)} {on_genes_or(label)}" for label, value in medians.items()]
     place = f"{study.name}: " if study.name else ""
     begun = "an epoch takes" if metric == "epoch_seconds" else "the pathway loss adds"
-    heading = wording.capital(f"{place}{begun} {wording.listed(told[:4])}{' …' if told[4:] else ''}")
+    ended = "" if metric == "epoch_seconds" else " to a training step"
+    heading = wording.capital(f"{place}{begun} {wording.listed(told[:4])}{' …' if told[4:] else ''}{ended}")
     svg = dots([""], series, f"{title}{', logarithmic' if log else ''}", tick, log=log)
     epoch = "Median of the epochs of a training, a dot per seed"
     step = "Steps with and without the pathway loss in turn, medians of both; a dot per seed"

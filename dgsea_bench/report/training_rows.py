@@ -31,6 +31,7 @@ TOLD_BY_NAME = {"arm", "pathways", "judged_by", "encoder", "seed", *OF_A_HYBRID}
 Settings = tuple[tuple[str, str], ...]
 
 
+IN_WORDS = {"top_gene_correlation": "top-50 gene correlation", OWN: "correlation on the gene sets trained with"}
 ABBREVIATED = ("mse", "rmse", "nes")
 """Words of metrics that are written in capitals."""
 
@@ -339,7 +340,9 @@ def finished(found: Iterable[Study]) -> bool:
 
 
 def short(metric: str) -> str:
-    """``pathway correlation``, ``pathway MSE``."""
+    """``pathway correlation``, ``pathway MSE``, ``top-50 gene correlation``."""
+    if metric in IN_WORDS:
+        return IN_WORDS[metric]
     return " ".join(word.upper() if word in ABBREVIATED else word for word in metric.split("_"))
 
 

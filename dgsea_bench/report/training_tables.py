@@ -156,7 +156,7 @@ def pathway_table(run: Run, study: Study) -> Table | None:
         return None
     first = next(iter(tables))
     more = [name for name in PATHWAY_COLUMNS if name in tables[first]]
-    header = ["pathway", "genes alone", *tables, *[f"{name.replace('_', ' ')}, {first}" for name in more]]
+    header = ["pathway", "genes alone", *tables, *[f"{short(name)}, {first}" for name in more]]
     names = list(dict.fromkeys(name for table in tables.values() for name in table.index))
     body = [_pathway_row(name, tables, more) for name in names]
     place = f"{study.name}. " if study.name else ""

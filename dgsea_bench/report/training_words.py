@@ -38,6 +38,7 @@ def study_sentences(study: Study) -> list[str]:
         return [_without_a_model(study), *not_trained(study)]
     said = [
         _check_sentence(reference),
+        *_without_pathways_sentences(reference),
         *_backend_sentences(study, reference),
         *_temperature_sentences(study, reference),
         *_continued_sentences(study, reference),
@@ -100,11 +101,36 @@ def _check_sentence(reference: Experiment) -> str:
         text += f" {why} {'; '.join(needs)}." if needs else ""
     if reference.label != "exact":
         text += (
-            f" Nothing was trained so with exact, which {reference.label} stands for here."
+            f" exact was not trained so; {reference.label} stands for it here."
             if not (reference.is_foil)
             else " No backend that computes dGSEA was trained so."
         )
     return text
+
+
+def _without_pathways_sentences(reference: Experiment) -> list[str]:
+    """What the further training of a hybrid does without its pathway loss, where that was tried."""
+    gain = reference.gain(PATHWAY)
+    if reference.variant.arm != HYBRID or gain is None:
+        return []
+    apart = {}
+    for seed, row in reference.rows.items():
+        table = reference.run.details(row, "weights")
+        before = row.metrics.get(f"baseline_{PATHWAY}")
+        if table is None or before is None:
+            continue
+        values = table.loc[(table["split"] == "test") & (table["weight"] == 0), PATHWAY].dropna()
+        if len(values):
+            apart[seed] = float(values.iloc[0]) - before
+    if set(apart) != set(gain.by_seed):
+        return []
+    without = sum(apart.values()) / len(apart)
+    none = sum(weight == 0 for weight in reference.known("chosen_weight").values())
+    chose = f" Validation chose λ 0 in {none} of {wording.plural(len(apart), 'seed')}." if none else ""
+    return [
+        "Training on for as long without the pathway loss (λ 0) changes pathway correlation by "
+        f"{wording.change(without)}; what dGSEA adds to that is {wording.change(gain.value - without)}.{chose}"
+    ]
 
 
 def _in_seeds_above(gain: Estimate) -> str:
@@ -116,7 +142,8 @@ def _backend_sentences(study: Study, reference: Experiment) -> list[str]:
     """A sentence on each other backend in the place of the reference."""
     others = [each for each in study.of_variant(reference.variant) if each is not reference and not each.is_foil]
     if not others:
-        return [] if reference.is_foil else [f"No other backend than {reference.label} was trained with."]
+        told = f"No other backend than {reference.label} was trained: whether the backend matters is not known."
+        return [] if reference.is_foil else [told]
     return [_beside(each, reference, each.label, reference.label) for each in others]
 
 
@@ -140,16 +167,17 @@ def _beside(each: Experiment, reference: Experiment, name: str, other: str) -> s
     if found is None:
         return f"{text}; the difference of their gains is not known.{alone}"
     more = alone if each.seeds != seeds else ""
-    return f"{text}. Its gain in pathway correlation {differs(found, other)}.{more}"
+    return f"{text}. Its gain in pathway correlation {differs(found)}.{more}"
 
 
-def differs(found: Estimate, other: str) -> str:
+def differs(found: Estimate, other: str = "") -> str:
     """``differs from that of exact by +0.01 (…)``, only where the paired interval excludes 0."""
     if found.low is None:
-        return f"less that of {other} is {gained(found)}"
+        return f"less that of {other or 'the latter'} is {gained(found)}"
+    whose = f" from that of {other}" if other else ""
     if found.side:
-        return f"differs from that of {other} by {gained(found)}"
-    return f"does not clearly differ from that of {other}: {gained(found)}"
+        return f"differs{whose} by {gained(found)}"
+    return f"does not clearly differ{whose}: {gained(found)}"
 
 
 def _alone(each: Experiment) -> str:
