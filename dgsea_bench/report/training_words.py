@@ -38,10 +38,9 @@ def study_sentences(study: Study) -> list[str]:
         return [_without_a_model(study), *not_trained(study)]
     said = [
         _check_sentence(reference),
-        *_without_pathways_sentences(reference),
+        *_continued_sentences(study, reference),
         *_backend_sentences(study, reference),
         *_temperature_sentences(study, reference),
-        *_continued_sentences(study, reference),
         *_control_sentences(study),
         *_alone_sentences(study),
         *_foil_sentences(study, reference),
@@ -58,15 +57,11 @@ def _continued_sentences(study: Study, reference: Experiment) -> list[str]:
         if gain is not None and not each.is_foil:
             alone = sum(found.values()) / len(found)
             said.append(
-                f"{wording.change(alone)} of {wording.change(gain.value)} with {each.label} "
+                f"{wording.change(alone)}, to which dGSEA adds {wording.change(gain.value - alone)}, with {each.label} "
                 f"({wording.plural(len(found), 'seed')})"
             )
-    if not said:
-        return []
-    return [
-        "A hybrid trains on, and its epoch is chosen by pathways: that alone, at λ 0, changes pathway correlation by "
-        f"{wording.listed(said)}; the rest is the pathway loss (test compounds, no interval)."
-    ]
+    without = "Training on for as long without the pathway loss (λ 0) changes pathway correlation by"
+    return [f"{without} {'; by '.join(said)}. Test compounds, no interval."] if said else []
 
 
 def _prefix(study: Study) -> str:
@@ -106,31 +101,6 @@ def _check_sentence(reference: Experiment) -> str:
             else " No backend that computes dGSEA was trained so."
         )
     return text
-
-
-def _without_pathways_sentences(reference: Experiment) -> list[str]:
-    """What the further training of a hybrid does without its pathway loss, where that was tried."""
-    gain = reference.gain(PATHWAY)
-    if reference.variant.arm != HYBRID or gain is None:
-        return []
-    apart = {}
-    for seed, row in reference.rows.items():
-        table = reference.run.details(row, "weights")
-        before = row.metrics.get(f"baseline_{PATHWAY}")
-        if table is None or before is None:
-            continue
-        values = table.loc[(table["split"] == "test") & (table["weight"] == 0), PATHWAY].dropna()
-        if len(values):
-            apart[seed] = float(values.iloc[0]) - before
-    if set(apart) != set(gain.by_seed):
-        return []
-    without = sum(apart.values()) / len(apart)
-    none = sum(weight == 0 for weight in reference.known("chosen_weight").values())
-    chose = f" Validation chose λ 0 in {none} of {wording.plural(len(apart), 'seed')}." if none else ""
-    return [
-        "Training on for as long without the pathway loss (λ 0) changes pathway correlation by "
-        f"{wording.change(without)}; what dGSEA adds to that is {wording.change(gain.value - without)}.{chose}"
-    ]
 
 
 def _in_seeds_above(gain: Estimate) -> str:

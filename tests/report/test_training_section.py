@@ -162,8 +162,8 @@ def test_what_training_on_without_a_pathway_loss_gains_is_told_apart(tmp_path):
         at_zero = table[(table["weight"] == 0) & (table["split"] == "test")]["pathway_correlation"].item()
         wanted[seed] = at_zero - row.metrics["baseline_pathway_correlation"]
     assert continued(hybrid) == pytest.approx(wanted)
-    (said,) = [text for text in study_sentences(studies(run)[0]) if "at λ 0" in text]
-    assert "with exact (2 seeds); the rest is the pathway loss" in said
+    (said,) = [text for text in study_sentences(studies(run)[0]) if "(λ 0)" in text]
+    assert said.endswith("with exact (2 seeds). Test compounds, no interval.")
 
 
 def test_a_loss_that_harms_is_told(tmp_path):
