@@ -88,6 +88,9 @@ def treated_samples(file: MatrixFile, samples: np.ndarray, smiles: str = AUTO) -
     check, form = smiles_check(), canonical_smiles()
     reasons = {text: check.reason(text) for text in dict.fromkeys(written) if text}
     good = np.array([reasons.get(text, "missing") is None for text in written], dtype=bool)
+    if len(samples) and not good.any():
+        why = "; ".join(f"{text!r}: {reason}" for text, reason in list(reasons.items())[:3]) or "all are empty"
+        raise InputError(f"{file.path}: no sample has a SMILES in {field!r} that can be used: {why}")
     forms = {text: form.of(text) for text, reason in reasons.items() if reason is None}
     compound, found = pd.factorize(np.array([forms[text] for text in written[good]], dtype=object))
     called = _names(table)[good]
@@ -108,7 +111,9 @@ def _smiles_field(file: MatrixFile, smiles: str) -> str:
     known = [name for name in FIELDS["smiles"] if name in file.sample_fields]
     if not known:
         names, there = " or ".join(FIELDS["smiles"]), shorten(file.sample_fields, most=12) or "none"
-        raise InputError(f"{file.path}: samples have no SMILES ({names}); fields: {there}; say which it is: smiles")
+        raise InputError(
+            f"{file.path}: samples have no SMILES ({names}); fields: {there}; name it, as smiles = 'FIELD'"
+        )
     return known[0]
 
 
