@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 from dgsea_bench.report import render_report
 
 REFERENCE = Path(__file__).parents[2] / "reports" / "reference"
-FOLDERS = (".", "agreement", "temperature", "scaling", "l1000-landmark")
+FOLDERS = (".", "agreement", "temperature", "scaling", "l1000-landmark", "training-simulated", "training-prnet")
 SCREEN = {"width": 1280, "height": 1000}
 THEMES = {"light": "report.png", "dark": "report-dark.png"}
 LOADS = 5

@@ -28,8 +28,9 @@ def _grouped(found: Sequence[Study], cells: Callable[[Study], list[list[Cell]]])
 
 def _named(run: Run, study: Study, each: Experiment) -> list[Cell]:
     """Backend, what was trained, how many seeds."""
-    skipped = len(each.unfinished)
-    note = f"{skipped} more did not finish" if skipped else ""
+    missing = len(each.unfinished)
+    by_choice = all(row.status == "skipped" for row in each.unfinished)
+    note = f"{missing} more {'skipped' if by_choice else 'did not finish'}" if missing else ""
     return [
         plots.backend_cell(run, each.label),
         Cell(variant_name(each, study.main or each.variant)),
