@@ -233,7 +233,7 @@ def test_help_shows_where_to_start(call):
         (TINY.format(grid="", measure="").replace('"synthetic"', '["synthetic"]'), "source is ['synthetic']"),
         (
             TINY.format(grid="", measure="").replace('"hard"', '"hard"\nmax_gene = 5'),
-            "max_genes is the only key beside",
+            "max_genes and seeds are the only keys beside",
         ),
     ],
 )

@@ -6,6 +6,7 @@ from dgsea_bench import InputError
 from dgsea_bench.bench.case import Case, case_backend, contestant
 from dgsea_bench.bench.scenario_files import read_scenario
 from dgsea_bench.bench.spec import Spec
+from dgsea_bench.bench.selection import select
 from dgsea_bench.bench.sweep import plan_sweep
 
 HEAD = 'name = "mine"\nsummary = "A test."\ntask = "training"\n'
@@ -188,6 +189,16 @@ def test_compounds_are_nothing_to_score(tmp_path):
     file.write_text(f'name = "mine"\nsummary = "A test."\n{GRID}{FASTSUM}')
     with pytest.raises(InputError, match="source 'simulated-compounds' is not one for task = \"enrichment\""):
         read_scenario(file).cases()
+
+
+def test_cases_are_chosen_by_what_is_trained(scenario):
+    text = f'{GRID}arm = ["gene-mse", "hybrid"]\nseed = [0, 1]\npathways = ["directional", "random"]\n{FASTSUM}'
+    cases = scenario(text).cases()
+    (chosen,) = select(cases, "seed=1 arm=hybrid pathways=random")
+    assert (chosen.training.seed, chosen.training.arm, chosen.training.pathways) == (1, "hybrid", "random")
+    assert len(select(cases, "backend=none")) == 2
+    with pytest.raises(InputError, match="none of the 6 cases has seed=7; there: 0, 1"):
+        select(cases, "seed=7")
 
 
 def test_a_plan_tells_what_is_trained_on_and_which_pathways_are_left_out(tmp_path, scenario):

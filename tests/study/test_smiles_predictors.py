@@ -53,9 +53,14 @@ def test_a_library_that_is_missing_is_named_with_the_extra(monkeypatch, name, mo
     assert 'pip install "dgsea-bench[smiles]"' in refusal(name)
 
 
-@pytest.mark.parametrize("name", ["", "morgn", "chemberta", "chemberta:", "morgan:2"])
+@pytest.mark.parametrize("name", ["", "morgn", "morgan:2"])
 def test_unknown_encoders_are_refused(name):
     assert "known: morgan, chemberta:FOLDER-OR-NAME" in refusal(name)
+
+
+@pytest.mark.parametrize("name", ["chemberta", "chemberta:"])
+def test_a_language_model_needs_a_name(name):
+    assert f"encoder {name!r} names no model; write chemberta: and its folder" in refusal(name)
 
 
 def test_who_imports_the_study_does_not_wait_for_these_libraries():

@@ -17,7 +17,7 @@ def get_encoder(name: str) -> Encoder:
         return Morgan()
     if kind == CHEMBERTA and where:
         return ChemBerta(where)
-    known = f"{MORGAN}, {CHEMBERTA}:FOLDER-OR-NAME"
     if kind == CHEMBERTA:
         raise InputError(f"encoder {name!r} names no model; write {CHEMBERTA}: and its folder, or its name on the hub")
+    known = f"{MORGAN}, {CHEMBERTA}:FOLDER-OR-NAME"
     raise InputError(f"unknown encoder {name!r}; known: {known}{did_you_mean(kind, (MORGAN, CHEMBERTA))}")
