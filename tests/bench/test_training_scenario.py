@@ -5,8 +5,8 @@ import pytest
 from dgsea_bench import InputError
 from dgsea_bench.bench.case import Case, case_backend, contestant
 from dgsea_bench.bench.scenario_files import read_scenario
-from dgsea_bench.bench.spec import Spec
 from dgsea_bench.bench.selection import select
+from dgsea_bench.bench.spec import Spec
 from dgsea_bench.bench.sweep import plan_sweep
 
 HEAD = 'name = "mine"\nsummary = "A test."\ntask = "training"\n'
