@@ -18,6 +18,7 @@ from dgsea_bench.report.training_rows import (
     Settings,
     Study,
     Variant,
+    are_one_model,
     difference,
     finished,
     in_seeds,
@@ -183,6 +184,8 @@ def _changes(
 
 def _largest(reference: Experiment, others: Sequence[Experiment]) -> str:
     """`` (largest difference +0.002, −0.001 to +0.004)``: of gains in pathway correlation, from the reference."""
+    if all(are_one_model(each, reference) for each in others):
+        return " (validation chose λ 0, at which they are one model)"
     apart = [found for each in others if (found := difference(each, reference)) is not None]
     if not apart:
         return ""

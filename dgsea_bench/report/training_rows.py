@@ -346,6 +346,13 @@ def short(metric: str) -> str:
     return " ".join(word.upper() if word in ABBREVIATED else word for word in metric.split("_"))
 
 
+def are_one_model(one: Experiment, other: Experiment) -> bool:
+    """Whether validation chose λ 0 for both in all seeds that they share: then no pathway loss tells them apart."""
+    seeds = shared_seeds(one, other)
+    chosen = [each.known("chosen_weight", seeds) for each in (one, other)]
+    return bool(seeds) and all(set(found) == set(seeds) and not any(found.values()) for found in chosen)
+
+
 def continued(experiment: Experiment, name: str = PATHWAY) -> dict[int, float]:
     """Seed -> what a hybrid gains on test compounds at λ 0, trained on without a pathway loss; where that was tried."""
     found = {}

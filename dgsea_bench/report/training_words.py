@@ -24,6 +24,7 @@ from dgsea_bench.report.training_rows import (
     Estimate,
     Experiment,
     Study,
+    are_one_model,
     continued,
     difference,
     in_seeds,
@@ -137,6 +138,8 @@ def _beside(each: Experiment, reference: Experiment, name: str, other: str) -> s
     if found is None:
         return f"{text}; the difference of their gains is not known.{alone}"
     more = alone if each.seeds != seeds else ""
+    if are_one_model(each, reference):
+        return f"{text}. Validation chose λ 0 for both, at which they are one model.{more}"
     return f"{text}. Its gain in pathway correlation {differs(found)}.{more}"
 
 

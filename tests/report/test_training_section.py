@@ -166,6 +166,19 @@ def test_what_training_on_without_a_pathway_loss_gains_is_told_apart(tmp_path):
     assert said.endswith("with exact (2 seeds). Test compounds, no interval.")
 
 
+@pytest.mark.parametrize(("weights", "one"), [((0.0, 0.0), True), ((0.0, 0.1), False), ((0.1, 0.1), False)])
+def test_where_validation_chose_no_pathway_loss_backends_are_not_said_to_agree_by_merit(tmp_path, weights, one):
+    rows = [
+        row.model_copy(update={"metrics": {**row.metrics, "chosen_weight": weights[row.label == "fastsum"]}})
+        if row.case["training"]["arm"] == "hybrid"
+        else row
+        for row in study(("exact", "fastsum"), seeds=(0,))
+    ]
+    answer, said = told(tmp_path, rows)
+    assert ("no other backend changes that (validation chose λ 0, at which they are one model)" in answer) == one
+    assert ("Validation chose λ 0 for both, at which they are one model." in said) == one
+
+
 def test_a_loss_that_harms_is_told(tmp_path):
     answer, said = told(tmp_path, study(gains=WORSE))
     assert "does not improve pathway agreement enough" in answer
