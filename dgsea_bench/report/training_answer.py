@@ -171,12 +171,14 @@ def _changes(
     known = [each for each in others if judged[each] is not None]
     turned = [each for each in others if judged[each] is False or _turns_over_all_seeds(reference, each)]
     largest = "" if brief else _largest(reference, others)
+    open_question = nothing.replace("no other", "whether another", 1).replace("does either", "changes that")
+    if all(are_one_model(each, reference) for each in others) and not turned:
+        return f"{open_question} is not told: validation chose λ 0, at which all are one model"
     if turned:
         told = wording.listed([f"{name(each, reference)} it {_turned(each, reference)}" for each in turned])
         return f"{told}{largest}"
     if not known:
-        open_question = nothing.replace("no other", "another", 1).replace("does either", "changes that")
-        return f"whether {open_question} is not known{largest}"
+        return f"{open_question} is not known{largest}"
     unknown = [each for each in others if judged[each] is None]
     rest = f", but {wording.listed([name(each, reference) for each in unknown])} that is not known" if unknown else ""
     return f"{nothing}{largest}{rest}"
@@ -184,8 +186,6 @@ def _changes(
 
 def _largest(reference: Experiment, others: Sequence[Experiment]) -> str:
     """`` (largest difference +0.002, −0.001 to +0.004)``: of gains in pathway correlation, from the reference."""
-    if all(are_one_model(each, reference) for each in others):
-        return " (validation chose λ 0, at which they are one model)"
     apart = [found for each in others if (found := difference(each, reference)) is not None]
     if not apart:
         return ""
