@@ -42,7 +42,7 @@ def test_morgan_fingerprints_are_those_of_rdkit():
 
 
 def test_what_is_no_smiles_is_named_and_rdkit_is_silent(capfd):
-    pytest.importorskip("rdkit.Chem")
+    pytest.importorskip("rdkit.Chem", reason="RDKit is not installed (the extra [smiles])")
     assert "'C1CC' is no SMILES" in refusal("morgan", ["CCO", "C1CC"])
     assert capfd.readouterr() == ("", "")
 
